@@ -1,0 +1,36 @@
+"""What can happen to the line between a chair and its monitor, in words a nurse understands?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class LinkState(StrEnum):
+    """State of one monitor's line. Devices emit it, the engine reads it, the tile shows it."""
+
+    CONNECTING = "connecting"  # port opened or being opened, no valid frame yet
+    LIVE = "live"  # valid frames arrive
+    QUIET = "quiet"  # open port, nothing heard for 3 x the interval, at least 5 s
+    DAMAGED = "damaged"  # more than 20 % of the frames of the last 10 s were damaged
+    DISCONNECTED = "disconnected"  # the port cannot be opened, or went away
+
+
+# What the tile says; None while all is well.
+TEXT: dict[LinkState, str | None] = {
+    LinkState.CONNECTING: "CONNECTING",
+    LinkState.LIVE: None,
+    LinkState.QUIET: "NO DATA",
+    LinkState.DAMAGED: "DATA ERRORS",
+    LinkState.DISCONNECTED: "DEVICE DISCONNECTED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """A change of a link's state. ``detail`` says what was expected and what came, for a nurse."""
+
+    state: LinkState
+    at: datetime  # aware UTC
+    detail: str = ""
