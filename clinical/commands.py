@@ -1,0 +1,81 @@
+"""What can a person ask of a running session, and what comes back?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from clinical.phases import SessionPhase
+from clinical.sign_off import Actor, Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """``command_id`` is made by the client and unique in the record: a double click counts once."""
+
+    command_id: UUID
+    by: Actor
+    chair: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSession(Command):
+    """A patient takes the chair; the session opens in PREPARATION. Its id is the command's."""
+
+    patient: str  # initials
+    planned_infusion_min: int = 40
+    infusion_number: int = 1
+    series_length: int = 6
+    preset: str = "ketamine-adult"
+    checklist: str = "recovery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePhase(Command):
+    to: SessionPhase
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockBaseline(Command):
+    """Lock the mean of the last two cuff sets that agree within 10 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeAlarm(Command):
+    alarm_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerItem(Command):
+    item: str
+    answer: str  # clinical.checklist.Answer
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignStatement(Command):
+    """``shown_text`` is the text the signer saw; refused where it is not the statement's own."""
+
+    statement: str
+    shown_text: str
+    signature: Signature
+
+
+class OutcomeKind(StrEnum):
+    DONE = "done"  # it is in the record
+    REFUSED = "refused"  # a rule forbids it; nothing changed
+    NOT_RECORDED = "not_recorded"  # the record could not be written
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``reason`` is for a person; ``missing`` lists what a refused discharge still lacks."""
+
+    kind: OutcomeKind
+    at: datetime
+    by: str
+    reason: str = ""
+    missing: tuple[str, ...] = ()

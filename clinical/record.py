@@ -1,0 +1,200 @@
+"""Which facts does a session leave behind? Each is written once, and never changed.
+
+Folding a session's facts in order gives its state back (``monitor.resumed``): the record is not a
+copy of what happened, it *is* what the engine goes on from after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from clinical.alarms import AlarmKind, AlarmPriority, Direction
+from clinical.links import LinkState
+from clinical.phases import SessionPhase
+from clinical.sign_off import Signature, SignerKind
+from clinical.vitals import Metric, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A patient took a chair. ``patient`` is what the screens show: initials, never a full name."""
+
+    session: UUID
+    at: datetime
+    by: str
+    chair: int
+    patient: str
+    planned_infusion_min: int
+    infusion_number: int  # n of ``series_length``
+    series_length: int
+    preset: str  # catalog name, such as "ketamine-adult"
+    preset_version: int
+    checklist: str
+    checklist_version: int
+    is_simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    session: UUID
+    at: datetime
+    by: str
+    phase: SessionPhase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineLocked:
+    """The mean of two agreeing cuff sets: mmHg; heart rate 1/min (None: none was measured)."""
+
+    session: UUID
+    at: datetime
+    by: str
+    systolic_mmhg: float
+    diastolic_mmhg: float
+    mean_mmhg: float
+    heart_rate_bpm: float | None
+    spo2_pct: float | None
+    measurement_ids: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What one frame said of the continuous metrics: one wide row.
+
+    ``observations`` hold each metric at most once, all with ``at`` as ``observed_at``.
+    """
+
+    session: UUID
+    at: datetime
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value with its own time: a cuff pressure, a temperature, a manual entry."""
+
+    session: UUID
+    observation: Observation
+
+
+class AlarmChange(StrEnum):
+    RAISED = "raised"
+    ESCALATED = "escalated"  # to a higher priority; no longer acknowledged
+    EASED = "eased"  # to a lower priority; does not sound again
+    ACKNOWLEDGED = "acknowledged"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEvent:
+    """One step in the life of one alarm condition; ``at`` of RAISED is the onset in data time.
+
+    ``session`` is None for a chair nobody sits in. ``value``, ``limit`` are in the metric's unit;
+    None for a technical condition without one.
+    """
+
+    session: UUID | None
+    chair: int
+    alarm_id: UUID
+    change: AlarmChange
+    at: datetime
+    condition: str  # "heart_rate high", "NO DATA"
+    kind: AlarmKind
+    priority: AlarmPriority
+    metric: Metric | None
+    direction: Direction | None
+    value: float | None
+    limit: float | None
+    worst: float | None
+    delay_s: float | None
+    phase: SessionPhase | None
+    text: str  # as the screen shows it: "** SYS 172 > 160"
+    by: str = ""  # who acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    session: UUID
+    at: datetime
+    state: LinkState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch without a record, kept as a gap: never filled in, never bridged by a line."""
+
+    session: UUID
+    since: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAnswered:
+    """A checklist item answered: by a person, never by the data alone.
+
+    ``evidence`` is what the screen showed beside it. ``replaces`` names the answer this corrects.
+    """
+
+    answer_id: UUID  # the command that gave it
+    session: UUID
+    at: datetime
+    by: str
+    checklist: str
+    item: str
+    answer: str  # clinical.checklist.Answer
+    note: str
+    evidence: str
+    replaces: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSigned:
+    """A signature bound by ``sha256`` to the exact ``text`` that was signed."""
+
+    signature_id: UUID  # the command that gave it
+    session: UUID
+    at: datetime
+    statement: str
+    version: int
+    text: str
+    signer: SignerKind
+    signature: Signature
+    sha256: str
+    witness: str  # the signed-in user in front of whom it was signed
+    witness_name: str
+
+
+Fact = (
+    SessionOpened
+    | PhaseChanged
+    | BaselineLocked
+    | Vitals
+    | Reading
+    | AlarmEvent
+    | LinkChanged
+    | Gap
+    | ItemAnswered
+    | StatementSigned
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """An open session as the record has it, for the engine to go on from.
+
+    ``facts`` holds all but Vitals and Reading, in the order they were written. ``latest`` is the
+    newest observation of each metric; ``cuffs`` the readings of the session, oldest first, each
+    the observations that share a measurement_id; ``last_at`` the newest time in the record.
+    """
+
+    facts: tuple[Fact, ...]
+    latest: Mapping[Metric, Observation]
+    cuffs: tuple[tuple[Observation, ...], ...]
+    last_at: datetime

@@ -1,0 +1,97 @@
+"""What does every chair look like right now? Frozen pictures, replaced and never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clinical.alarms import AlarmKind, AlarmPriority, Direction
+from clinical.checklist import Finding
+from clinical.links import LinkState
+from clinical.phases import SessionPhase
+from clinical.record import BaselineLocked, ItemAnswered, StatementSigned
+from clinical.vitals import Metric, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """One open alarm condition, as screens show it."""
+
+    alarm_id: UUID
+    text: str  # "** SYS 172 > 160", "NO DATA 12 s"
+    kind: AlarmKind
+    priority: AlarmPriority
+    onset_at: datetime
+    metric: Metric | None = None
+    direction: Direction | None = None
+    value: float | None = None
+    limit: float | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """The session in a chair. ``missing`` is what discharge still lacks, in a nurse's words."""
+
+    session: UUID
+    patient: str
+    phase: SessionPhase
+    opened_at: datetime
+    phase_since: datetime
+    planned_infusion_min: int
+    infusion_number: int
+    series_length: int
+    preset: str
+    checklist: str
+    is_simulated: bool
+    infusion_started_at: datetime | None = None
+    infusion_stopped_at: datetime | None = None
+    baseline: BaselineLocked | None = None
+    answers: Mapping[str, ItemAnswered] | None = None  # newest answer by item id
+    findings: Mapping[str, Finding] | None = None  # what the data say of each item
+    signatures: Mapping[str, StatementSigned] | None = None  # by statement id
+    missing: tuple[str, ...] = ()
+    cuff_interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChairView:
+    """One chair: the newest observation of each metric, open alarms (worst first), its link."""
+
+    chair: int
+    name: str
+    link: LinkState
+    link_detail: str
+    link_since: datetime | None
+    interval_s: float  # what the monitor was asked for
+    latest: Mapping[Metric, Observation]
+    alarms: tuple[AlarmView, ...] = ()
+    session: SessionView | None = None
+    is_recording: bool = True
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSnapshot:
+    """Every chair at one moment. ``sequence`` rises by one with each change of any chair."""
+
+    sequence: int
+    as_of: datetime
+    chairs: Mapping[int, ChairView]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed in one chair between two snapshots.
+
+    ``points`` are the observations that came; an unchanged value is a point too: it renews the
+    age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording".
+    """
+
+    sequence: int
+    chair: int
+    points: tuple[Observation, ...]
+    parts: frozenset[str]
