@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from clinical.vitals import Metric
@@ -87,3 +89,99 @@ class AlarmLimit:
         """Whether ``value`` keeps an alarm that is already raised (the limit plus hysteresis)."""
         inward = self.hysteresis if self.direction is Direction.HIGH else -self.hysteresis
         return self.operator.holds(value + inward, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one limit stands: out since when, raised or not, and back inside since when."""
+
+    out_since: datetime | None = None
+    in_since: datetime | None = None
+    is_raised: bool = False
+    raised_at: datetime | None = None  # onset: breach + delay, in data time
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One sign in one direction: a worse limit escalates it, a lesser one eases it.
+
+    ``limits`` and ``standings`` go together, highest priority first. ``off_delay_s``: how long the
+    value must be back inside before a raised limit falls.
+    """
+
+    limits: tuple[AlarmLimit, ...]
+    standings: tuple[Standing, ...]
+    off_delay_s: float
+
+    @classmethod
+    def of(cls, limits: Sequence[AlarmLimit], off_delay_s: float) -> Condition:
+        ordered = tuple(sorted(limits, key=lambda limit: (-limit.priority.rank, limit.delay_s)))
+        return cls(ordered, tuple(Standing() for _ in ordered), off_delay_s)
+
+    @property
+    def worst(self) -> tuple[AlarmLimit, Standing] | None:
+        """The raised limit of the highest priority; None while the condition is inactive."""
+        raised = zip(self.limits, self.standings, strict=True)
+        return next(((limit, st) for limit, st in raised if st.is_raised), None)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When a delay ends if no further value comes."""
+        return min(filter(None, map(self._due, self.limits, self.standings)), default=None)
+
+    def _due(self, limit: AlarmLimit, standing: Standing) -> datetime | None:
+        if standing.is_raised:
+            since, wait_s = standing.in_since, self.off_delay_s
+        else:
+            since, wait_s = standing.out_since, limit.delay_s
+        return None if since is None else since + timedelta(seconds=wait_s)
+
+    def settled(self, now: datetime) -> Condition:
+        """The condition with every delay that has ended by ``now`` carried out."""
+        standings = tuple(
+            standing
+            if (due := self._due(limit, standing)) is None or due > now
+            else Standing()
+            if standing.is_raised
+            else Standing(is_raised=True, raised_at=due)
+            for limit, standing in zip(self.limits, self.standings, strict=True)
+        )
+        return replace(self, standings=standings)
+
+    def observed(self, value: float, at: datetime) -> Condition:
+        """The condition after a value; delays that ended before ``at`` are carried out first.
+
+        A missing value is not passed in: it neither starts a run nor ends one, for a lead that
+        falls off must not silence a bradycardia.
+        """
+        before = self.settled(at)
+        standings = tuple(
+            _after(limit, standing, value, at)
+            for limit, standing in zip(before.limits, before.standings, strict=True)
+        )
+        return replace(before, standings=standings).settled(at)
+
+    def dropped(self) -> Condition:
+        """The condition with nothing raised and nothing pending: its signal is lost."""
+        return replace(self, standings=tuple(Standing() for _ in self.limits))
+
+    def held_at(self, priority: AlarmPriority, onset_at: datetime) -> Condition:
+        """The condition as raised with ``priority`` before a restart: the next values decide."""
+        return replace(
+            self,
+            standings=tuple(
+                Standing(is_raised=True, raised_at=onset_at)
+                if limit.priority.rank <= priority.rank
+                else Standing()
+                for limit in self.limits
+            ),
+        )
+
+
+def _after(limit: AlarmLimit, standing: Standing, value: float, at: datetime) -> Standing:
+    if standing.is_raised:
+        in_since = None if limit.is_held_by(value) else standing.in_since or at
+        return replace(standing, in_since=in_since)
+    if not limit.is_breached_by(value):
+        return Standing()
+    return Standing(out_since=standing.out_since or at)

@@ -50,6 +50,7 @@ class Checklist:
     version: int
     title: str
     items: tuple[ChecklistItem, ...]
+    minutes_since_stop: int  # how long the patient stays after the infusion, at least
 
     def item(self, item_id: str) -> ChecklistItem:
         for item in self.items:

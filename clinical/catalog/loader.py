@@ -1,0 +1,198 @@
+"""Which presets, checklists and statements ship with Vigil, and what do their files say?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from clinical.alarms import AlarmLimit, AlarmPriority, Condition, Direction, Operator
+from clinical.catalog.document import Malformed, Table
+from clinical.checklist import Checklist, ChecklistItem
+from clinical.phases import SessionPhase
+from clinical.recovery import RULES
+from clinical.sign_off import Role, SignerKind, Statement
+from clinical.vitals import Metric
+
+HERE = Path(__file__).parent
+LIMIT = re.compile(r"(<=|>=|<|>) (\d+(?:\.\d+)?)")
+
+
+class UnknownEntry(LookupError):
+    """There is no such preset, checklist or statement; the message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Alarm limits of one kind of session, and how often the cuff is due (s)."""
+
+    name: str
+    version: int
+    title: str
+    limits: tuple[AlarmLimit, ...]
+    off_delay_s: dict[Metric, float]
+    cuff_infusing_s: float
+    cuff_recovery_s: float
+
+    def conditions(self) -> dict[tuple[Metric, Direction], Condition]:
+        """One condition for each sign and direction that has a limit, none of them raised."""
+        keys = dict.fromkeys((limit.metric, limit.direction) for limit in self.limits)
+        return {
+            key: Condition.of(
+                [limit for limit in self.limits if (limit.metric, limit.direction) == key],
+                self.off_delay_s[key[0]],
+            )
+            for key in keys
+        }
+
+    def cuff_due_s(self, phase: SessionPhase) -> float | None:
+        """The interval at which a cuff is due in ``phase``; None where none is asked for."""
+        if phase is SessionPhase.INFUSING:
+            return self.cuff_infusing_s
+        return self.cuff_recovery_s if phase is SessionPhase.RECOVERY else None
+
+
+@cache
+def load_preset(name: str) -> Preset:
+    """Raises UnknownEntry where there is no such preset, Malformed where its file is wrong."""
+    return read_preset(_file("presets", name))
+
+
+@cache
+def load_checklist(name: str) -> Checklist:
+    """Raises UnknownEntry where there is no such checklist, Malformed where its file is wrong."""
+    return read_checklist(_file("checklists", name))
+
+
+@cache
+def load_statements() -> dict[str, Statement]:
+    """Every statement that a session asks a signature for, by id, in the order of signing."""
+    names = ("sitter-arrival", "sitter-handover", "nurse-discharge")
+    return {name: read_statement(_file("statements", name)) for name in names}
+
+
+def _file(folder: str, name: str) -> Path:
+    files = {file.stem: file for file in sorted((HERE / folder).glob("*.toml"))}
+    if name not in files:
+        raise UnknownEntry(f"expected one of {', '.join(files)} in {folder}, got {name}")
+    return files[name]
+
+
+def read_preset(file: Path) -> Preset:
+    """Read one preset; ``limits`` and ``clearing`` are tables keyed by metric."""
+    top = Table.read(file)
+    clearing, limits_of = top.table("clearing"), top.table("limits")
+    limits: list[AlarmLimit] = []
+    off_delay_s: dict[Metric, float] = {}
+    for key in limits_of.keys():
+        metric = _metric(limits_of, key)
+        back = clearing.table(key)
+        off_delay_s[metric] = _seconds(back, "off_delay_s")
+        hysteresis = float(back.take("hysteresis", (int, float)))
+        back.done()
+        for row in limits_of.tables(key):
+            limits.append(_limit(metric, row, hysteresis))
+            row.done()
+    preset = Preset(
+        name=top.take("name", str),
+        version=top.take("version", int),
+        title=top.take("title", str),
+        limits=tuple(limits),
+        off_delay_s=off_delay_s,
+        cuff_infusing_s=_seconds(top, "cuff_infusing_s"),
+        cuff_recovery_s=_seconds(top, "cuff_recovery_s"),
+    )
+    for table in (clearing, limits_of, top):
+        table.done()
+    return preset
+
+
+def _metric(table: Table, key: str) -> Metric:
+    try:
+        return Metric(key)
+    except ValueError as error:
+        raise table.wrong(key, "a metric such as heart_rate", key) from error
+
+
+def _seconds(table: Table, key: str) -> float:
+    value: float = table.take(key, (int, float))
+    return float(table.checked(key, value, lambda s: s >= 0, "seconds, zero or more"))
+
+
+def _limit(metric: Metric, row: Table, hysteresis: float) -> AlarmLimit:
+    printed = row.take("limit", str)
+    match = LIMIT.fullmatch(printed)
+    if match is None:
+        raise row.wrong("limit", 'an operator and a number such as "<= 40"', printed)
+    return AlarmLimit(
+        metric=metric,
+        operator=Operator(match[1]),
+        value=float(match[2]),
+        priority=row.one_of("priority", AlarmPriority),
+        delay_s=_seconds(row, "delay_s"),
+        hysteresis=hysteresis,
+    )
+
+
+def read_checklist(file: Path) -> Checklist:
+    """Read one checklist; an item that data can fill names a rule of clinical.recovery."""
+    top = Table.read(file)
+    items = []
+    for row in top.tables("items"):
+        rule = row.take("computed_by", str, None)
+        if rule is not None and rule not in RULES:
+            raise row.wrong("computed_by", " or ".join(RULES), rule)
+        items.append(
+            ChecklistItem(
+                id=row.take("id", str),
+                text=row.take("text", str),
+                hint=row.take("hint", str, ""),
+                computed_by=rule,
+                allows_not_applicable=row.take("allows_not_applicable", bool, False),
+                answered_by=_roles(row),
+            )
+        )
+        row.done()
+    checklist = Checklist(
+        name=top.take("name", str),
+        version=top.take("version", int),
+        title=top.take("title", str),
+        items=tuple(items),
+        minutes_since_stop=top.take("minutes_since_stop", int),
+    )
+    top.done()
+    ids = [item.id for item in items]
+    for item_id in ids:
+        if ids.count(item_id) > 1:
+            raise Malformed(file, top.line_of("items"), "each item id once", item_id)
+    return checklist
+
+
+def _roles(row: Table) -> tuple[Role, ...]:
+    names: list[str] = row.take("answered_by", list, list(Role))
+    try:
+        return tuple(Role(name) for name in names)
+    except ValueError as error:
+        raise row.wrong("answered_by", "a list of " + " or ".join(Role), names) from error
+
+
+def read_statement(file: Path) -> Statement:
+    """Read one statement; its duties are signed word for word."""
+    top = Table.read(file)
+    duties: list[str] = top.take("duties", list)
+    phases: list[str] = top.take("phases", list)
+    try:
+        when = tuple(SessionPhase(phase) for phase in phases)
+    except ValueError as error:
+        raise top.wrong("phases", "a list of " + " or ".join(SessionPhase), phases) from error
+    statement = Statement(
+        id=top.take("id", str),
+        version=top.take("version", int),
+        title=top.take("title", str),
+        duties=tuple(duties),
+        signer=top.one_of("signer", SignerKind),
+        phases=when,
+    )
+    top.done()
+    return statement

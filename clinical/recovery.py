@@ -1,0 +1,149 @@
+"""Which items of the recovery checklist can the data answer, and what do they say?
+
+Source: the discharge criteria of the shipped recovery checklist (modified Aldrete circulation item:
+within 20 per cent of baseline; safe limits as our clinical rules print them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clinical.checklist import Finding, Verdict
+from clinical.record import BaselineLocked
+from clinical.vitals import Metric, Observation
+
+WITHIN = 0.20  # of baseline
+FRESH = timedelta(seconds=60)  # an older heart rate, SpO2 or respiration says nothing of now
+SETS_NEEDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CuffSet:
+    """One complete cuff reading (mmHg), with the heart rate and SpO2 of that moment."""
+
+    measurement_id: str
+    at: datetime
+    systolic_mmhg: float
+    diastolic_mmhg: float
+    mean_mmhg: float
+    heart_rate_bpm: float | None = None
+    spo2_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the rules may look at. ``sets`` holds the session's cuff sets, oldest first."""
+
+    now: datetime
+    infusion_stopped_at: datetime | None
+    minutes_since_stop: int
+    sets: Sequence[CuffSet]
+    baseline: BaselineLocked | None
+    heart_rate: Observation | None
+    spo2: Observation | None
+    resp_rate: Observation | None
+    open_alarms: Sequence[str]  # texts of the open alarms of medium or high priority
+
+    @property
+    def sets_since_stop(self) -> list[CuffSet]:
+        stopped_at = self.infusion_stopped_at
+        return [each for each in self.sets if stopped_at is not None and each.at >= stopped_at]
+
+
+def time_since_stop(evidence: Evidence) -> Finding:
+    """Enough minutes since the infusion stopped, and two complete sets of vitals since then."""
+    if evidence.infusion_stopped_at is None:
+        return Finding(Verdict.NOT_MET, "the infusion has not been stopped")
+    passed_s = (evidence.now - evidence.infusion_stopped_at).total_seconds()
+    sets = len(evidence.sets_since_stop)
+    is_met = passed_s >= evidence.minutes_since_stop * 60 and sets >= SETS_NEEDED
+    return Finding(
+        Verdict.MET if is_met else Verdict.NOT_MET,
+        f"{int(passed_s // 60)} of {evidence.minutes_since_stop} min, "
+        f"{sets} of {SETS_NEEDED} sets of vitals",
+    )
+
+
+def vitals_settled(evidence: Evidence) -> Finding:
+    """The last set within 20 % of baseline and within safe limits; unknown where one is missing."""
+    if not evidence.sets_since_stop:
+        return Finding(Verdict.UNKNOWN, "no blood pressure since the infusion stopped")
+    last = evidence.sets_since_stop[-1]
+    checks = [
+        _pressure("SYS", last.systolic_mmhg, evidence.baseline, "systolic_mmhg", 160),
+        _pressure("DIA", last.diastolic_mmhg, evidence.baseline, "diastolic_mmhg", 100),
+        _rate("HR", evidence.heart_rate, evidence.now, 50, 110),
+        _saturation(evidence.spo2, evidence.now, evidence.baseline),
+        _respiration(evidence.resp_rate, evidence.now),
+    ]
+    verdicts = {check.verdict for check in checks}
+    worst = next(v for v in (Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.MET) if v in verdicts)
+    return Finding(worst, "; ".join(check.evidence for check in checks))
+
+
+def no_open_alarm(evidence: Evidence) -> Finding:
+    """No alarm condition of medium or high priority is open, acknowledged or not."""
+    if evidence.open_alarms:
+        return Finding(Verdict.NOT_MET, "open: " + ", ".join(evidence.open_alarms))
+    return Finding(Verdict.MET, "none open")
+
+
+def _pressure(
+    label: str, value: float, baseline: BaselineLocked | None, field: str, limit: float
+) -> Finding:
+    if value > limit:
+        return Finding(Verdict.NOT_MET, f"{label} {value:.0f}, above {limit:.0f}")
+    if baseline is None:
+        return Finding(Verdict.UNKNOWN, f"{label} {value:.0f}, no baseline to compare with")
+    rest: float = getattr(baseline, field)
+    change = (value - rest) / rest
+    met = abs(change) <= WITHIN
+    return Finding(
+        Verdict.MET if met else Verdict.NOT_MET,
+        f"{label} {value:.0f} ({change:+.0%} of baseline {rest:.0f})",
+    )
+
+
+def _fresh(observation: Observation | None, now: datetime) -> float | None:
+    if observation is None or now - observation.observed_at > FRESH:
+        return None
+    return observation.value
+
+
+def _rate(
+    label: str, observation: Observation | None, now: datetime, low: float, high: float
+) -> Finding:
+    value = _fresh(observation, now)
+    if value is None:
+        return Finding(Verdict.UNKNOWN, f"{label} not measured now")
+    met = low <= value <= high
+    return Finding(Verdict.MET if met else Verdict.NOT_MET, f"{label} {value:.0f}")
+
+
+def _saturation(
+    observation: Observation | None, now: datetime, baseline: BaselineLocked | None
+) -> Finding:
+    value = _fresh(observation, now)
+    if value is None:
+        return Finding(Verdict.UNKNOWN, "SpO2 not measured now")
+    rest = baseline.spo2_pct if baseline is not None else None
+    met = value >= 94 or (rest is not None and value >= rest)
+    return Finding(Verdict.MET if met else Verdict.NOT_MET, f"SpO2 {value:.0f} %")
+
+
+def _respiration(observation: Observation | None, now: datetime) -> Finding:
+    value = _fresh(observation, now)
+    if value is None:
+        return Finding(Verdict.UNKNOWN, "RR not measured now: count it")
+    if value < 10:  # chest impedance undercounts quiet breathing: a nurse counts instead
+        return Finding(Verdict.UNKNOWN, f"RR {value:.0f} on the monitor: count it")
+    return Finding(Verdict.MET if value <= 24 else Verdict.NOT_MET, f"RR {value:.0f}")
+
+
+RULES: dict[str, Callable[[Evidence], Finding]] = {
+    "time_since_stop": time_since_stop,
+    "vitals_settled": vitals_settled,
+    "no_open_alarm": no_open_alarm,
+}
