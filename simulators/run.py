@@ -1,0 +1,203 @@
+"""How is a simulated monitor started, kept in time and stopped?
+
+The one place in simulators/ with a clock: it turns wall time into scenario time, carries bytes
+between the monitor and its wire, and sleeps in between.
+"""
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from simulators import faults as cable_faults
+from simulators import scenario as scripts
+from simulators.displayed import Bedside
+from simulators.patient import Patient
+from simulators.recording import Recording
+from simulators.refused import Refused
+from simulators.registry import MONITORS, Monitor
+from simulators.wire import Wire, open_wire
+
+scenarios = scripts.scenarios
+
+LONGEST_SLEEP_S = 3600.0
+LOOK_AT_PARENT_EVERY_S = 1.0
+
+
+def say(text: str) -> None:
+    """Print a line at once: who starts a simulator waits for what it says."""
+    try:
+        print(text, flush=True)
+    except OSError:  # nobody reads our output any more; the wire still has its client
+        pass
+
+
+def simulate(
+    monitor: str,
+    *,
+    port: str,
+    scenario: str | None = None,
+    recording: str | Path | None = None,
+    speed: float = 1.0,
+    seed: int = 0,
+    at_s: float = 0.0,
+    begin: datetime | None = None,
+    length_s: float | None = None,
+    interval_s: int = 1,
+    faults: str = "",
+    watch_parent: bool = False,
+    announce: Callable[[str], None] = say,
+) -> None:
+    """Be a bedside monitor on ``port`` until Ctrl-C, SIGTERM or the end of ``length_s``.
+
+    ``at_s`` and ``length_s`` are seconds of scenario time, which runs ``speed`` times as fast as
+    the wall clock. ``begin`` is the monitor's own clock at scenario time zero (default: now less
+    ``at_s``). Without a scenario or a recording the patient is the calm one. ``watch_parent``: stop
+    within a second of the parent process, so that a killed demo leaves nobody behind.
+
+    ``port`` may be ``file:PATH`` or ``file:-``: then nothing waits, and PATH gets what a client
+    that asked for values every ``interval_s`` would have received in ``length_s`` (default: to the
+    end of the script). Raises Refused for what cannot be done.
+    """
+    if monitor not in MONITORS:
+        raise Refused("monitor", expected=f"one of {', '.join(MONITORS)}", got=monitor)
+    if not 0 < speed < math.inf:
+        raise Refused("speed", expected="a number above 0", got=speed)
+    if not 0 <= at_s < math.inf:
+        raise Refused("at", expected="seconds from 0 up", got=at_s)
+    if length_s is not None and not length_s >= 0:
+        raise Refused("length", expected="seconds from 0 up", got=length_s)
+    if begin is None:
+        begin_unix_s = time.time() - at_s
+    elif begin.tzinfo is None:
+        raise Refused(
+            "begin", expected="a time with its zone, as 2025-06-01T09:00Z", got=str(begin)
+        )
+    else:
+        begin_unix_s = begin.astimezone(UTC).timestamp()
+    model = MONITORS[monitor]
+    patient = _patient(scenario, recording, seed)
+    cable = cable_faults.FaultyCable(cable_faults.parse(faults), seed, at_s)
+    machine = model.make(patient.at, begin_unix_s)
+    if port.startswith("file:"):
+        if not 1 <= interval_s <= 3600:
+            raise Refused("interval", expected="whole seconds from 1 to 3600", got=interval_s)
+        end_s = max(patient.length_s, at_s) if length_s is None else at_s + length_s
+        request = model.request(interval_s)
+        _write(machine, cable, port.removeprefix("file:"), request, at_s, end_s)
+        return
+    end_s = math.inf if length_s is None else at_s + length_s
+    parent = os.getppid() if watch_parent else None
+    with _sigterm_as_ctrl_c():
+        wire = open_wire(port, model.line)
+        try:
+            announce(f"{monitor} listening on {wire.where}")
+            _converse(machine, cable, wire, patient, at_s, end_s, speed, parent, announce)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            wire.close()
+
+
+def _patient(scenario: str | None, recording: str | Path | None, seed: int) -> Bedside:
+    if recording is None:
+        return Patient(scripts.named(scenario or "calm"), seed)
+    if scenario is not None:
+        got = f"{scenario} and {recording}"
+        raise Refused("patient", expected="a scenario or a recording", got=got)
+    return Recording(Path(recording))
+
+
+def _converse(
+    machine: Monitor,
+    cable: cable_faults.FaultyCable,
+    wire: Wire,
+    patient: Bedside,
+    at_s: float,
+    end_s: float,
+    speed: float,
+    parent: int | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Carry bytes both ways until ``end_s`` of scenario time, or until the parent is gone."""
+    start_s = time.monotonic()
+    notes = [note for note in patient.notes if note[0] >= at_s]
+    is_unplugged = False
+    t_s = at_s
+    while t_s < end_s and (parent is None or os.getppid() == parent):
+        while notes and notes[0][0] <= t_s:
+            announce(f"{_clock(notes[0][0])} {notes.pop(0)[1]}")
+        if cable.is_unplugged(t_s) != is_unplugged:
+            is_unplugged = not is_unplugged
+            announce(f"{_clock(t_s)} cable {'out' if is_unplugged else 'in again'}")
+            wire.unplug() if is_unplugged else wire.replug()
+        data, next_s = machine.due(t_s)
+        cable.put(data, t_s)
+        pieces, next_piece_s = cable.take(t_s)
+        for piece in pieces:
+            wire.send(piece)
+        next_note_s = notes[0][0] if notes else math.inf
+        wake_s = min(next_s, next_piece_s, next_note_s, end_s)
+        left_s = (wake_s - at_s) / speed - (time.monotonic() - start_s)
+        most_s = LONGEST_SLEEP_S if parent is None else LOOK_AT_PARENT_EVERY_S
+        request = wire.wait(max(0.0, min(left_s, most_s)))
+        t_s = at_s + (time.monotonic() - start_s) * speed
+        if request:
+            cable.put(machine.heard(request, t_s), t_s)
+
+
+def _write(
+    machine: Monitor,
+    cable: cable_faults.FaultyCable,
+    path: str,
+    request: bytes,
+    at_s: float,
+    end_s: float,
+) -> None:
+    """Write what a client would have received from ``at_s`` to before ``end_s``."""
+    try:
+        opened = _output(path)
+    except OSError as error:
+        raise Refused("port", expected=f"to write {path}", got=str(error)) from error
+    with opened as out:
+        t_s, data = at_s, machine.heard(request, at_s)
+        while t_s < end_s:
+            cable.put(data, t_s)
+            pieces, next_piece_s = cable.take(t_s)
+            out.write(b"".join(pieces))
+            data, next_s = machine.due(t_s)
+            if not data:
+                t_s = min(next_s, next_piece_s)
+
+
+def _output(path: str) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdout.buffer) if path == "-" else Path(path).open("wb")
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, where signals may be set: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _clock(t_s: float) -> str:
+    minutes, seconds = divmod(int(t_s), 60)
+    return f"{minutes:02d}:{seconds:02d}"
