@@ -1,0 +1,65 @@
+"""What do recorded bytes say? ``vigil decode``: one line of facts an observation, and a count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from clinical.vitals import Observation, unit_of
+from devices.protocols.line import Garbled
+from devices.registry import ProtocolEntry
+
+# When a recording arrived is not printed, and nothing else depends on it.
+ARRIVED_AT = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Summary:
+    """How much of the stream was understood; counted while ``decode`` runs."""
+
+    frames: int = 0  # good ones
+    garbled: int = 0
+    bytes: int = 0
+    judged: int = 0  # bytes up to the end of the last frame or garbled piece
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes after the last frame: one that the stream's end cut off."""
+        return self.bytes - self.judged
+
+
+def decode(
+    protocol: ProtocolEntry, chunks: Iterable[bytes], summary: Summary
+) -> Iterator[dict[str, Any]]:
+    """Yield one dict an observation, as soon as the chunk that completes its frame is read.
+
+    Keys, always these: ``metric``, ``value`` (in ``unit``, not rounded; None without one),
+    ``unit`` (UCUM), ``quality``, ``source``, ``device_time`` (ISO 8601, no zone unless the
+    protocol states one), ``measurement_id``, ``offset`` (just past the frame's last byte).
+    """
+    decoder = protocol.decoder()
+    for chunk in chunks:
+        summary.bytes += len(chunk)
+        for message in decoder.feed(chunk):
+            summary.judged = message.offset
+            if isinstance(message, Garbled):
+                summary.garbled += 1
+                continue
+            summary.frames += 1
+            for observation in protocol.translate(message, ARRIVED_AT):
+                yield _line(observation, message.offset)
+
+
+def _line(seen: Observation, offset: int) -> dict[str, Any]:
+    return {
+        "metric": seen.metric.value,
+        "value": seen.value,
+        "unit": unit_of(seen.metric).value,
+        "quality": seen.quality.value,
+        "source": seen.source.value if seen.source else None,
+        "device_time": seen.device_time.isoformat() if seen.device_time else None,
+        "measurement_id": seen.measurement_id,
+        "offset": offset,
+    }

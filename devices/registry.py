@@ -1,0 +1,75 @@
+"""Which monitors can Vigil listen to? One line each; nothing is found by searching folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from clinical.vitals import Metric, Observation
+from devices.protocols import ge_dri
+from devices.protocols.line import Garbled, LineSettings
+
+
+class Proof(StrEnum):
+    """What a protocol was last held against. Nobody should read more into it than it says."""
+
+    SPECIFICATION = "specification"  # documents and our own simulator
+    CAPTURE = "capture"  # bytes taken from a real monitor, decoded by others alike
+    BENCH = "bench"  # a real monitor and a vital-signs simulator
+    CLINIC = "clinic"  # a real monitor in use
+
+
+class Message(Protocol):
+    """A valid frame in the monitor's own words; ``offset`` as in ``Garbled``."""
+
+    @property
+    def offset(self) -> int: ...
+
+
+class Decoder(Protocol):
+    """Bytes in, messages out, the same for any chunking. Never raises, holds bounded memory."""
+
+    def feed(self, data: bytes, /) -> Sequence[Message | Garbled]: ...
+
+
+class Talk(Protocol):
+    """The host's half of the conversation; all times monotonic seconds. Never raises."""
+
+    @property
+    def interval_s(self) -> float: ...
+
+    def opening(self, now_s: float, /) -> bytes: ...
+
+    def heard(self, message: Any, now_s: float, /) -> bytes: ...
+
+    def due(self, now_s: float, /) -> tuple[bytes, float]: ...
+
+    def closing(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolEntry:
+    """A monitor's protocol. ``translate`` takes the messages of this entry's own decoder."""
+
+    title: str
+    settings: LineSettings
+    decoder: Callable[[], Decoder]
+    talk: Callable[[], Talk]
+    translate: Callable[[Any, datetime], list[Observation]]
+    metrics: frozenset[Metric]
+    proof: Proof
+    has_checksum: bool
+
+
+# The name is the one of the command line, of tests/vectors/ and of the simulator ("-" as "_").
+PROTOCOLS: dict[str, ProtocolEntry] = {
+    "ge-dri": ProtocolEntry(
+        "GE Datex-Ohmeda S/5, CARESCAPE and B series (Computer Interface)",
+        *(ge_dri.SETTINGS, ge_dri.Decoder, ge_dri.Talk, ge_dri.translate, ge_dri.METRICS),
+        proof=Proof.CAPTURE,
+        has_checksum=True,
+    ),
+}
