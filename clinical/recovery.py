@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from clinical.checklist import Finding, Verdict
 from clinical.record import BaselineLocked
-from clinical.vitals import Metric, Observation
 
 WITHIN = 0.20  # of baseline
-FRESH = timedelta(seconds=60)  # an older heart rate, SpO2 or respiration says nothing of now
 SETS_NEEDED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CuffSet:
-    """One complete cuff reading (mmHg), with the heart rate and SpO2 of that moment."""
+    """One set of vitals: a complete cuff reading (mmHg) and what was measured beside it then."""
 
     measurement_id: str
     at: datetime
@@ -30,6 +28,7 @@ class CuffSet:
     mean_mmhg: float
     heart_rate_bpm: float | None = None
     spo2_pct: float | None = None
+    resp_rate_rpm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,6 @@ class Evidence:
     minutes_since_stop: int
     sets: Sequence[CuffSet]
     baseline: BaselineLocked | None
-    heart_rate: Observation | None
-    spo2: Observation | None
-    resp_rate: Observation | None
     open_alarms: Sequence[str]  # texts of the open alarms of medium or high priority
 
     @property
@@ -74,9 +70,9 @@ def vitals_settled(evidence: Evidence) -> Finding:
     checks = [
         _pressure("SYS", last.systolic_mmhg, evidence.baseline, "systolic_mmhg", 160),
         _pressure("DIA", last.diastolic_mmhg, evidence.baseline, "diastolic_mmhg", 100),
-        _rate("HR", evidence.heart_rate, evidence.now, 50, 110),
-        _saturation(evidence.spo2, evidence.now, evidence.baseline),
-        _respiration(evidence.resp_rate, evidence.now),
+        _heart_rate(last.heart_rate_bpm),
+        _saturation(last.spo2_pct, evidence.baseline),
+        _respiration(last.resp_rate_rpm),
     ]
     verdicts = {check.verdict for check in checks}
     worst = next(v for v in (Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.MET) if v in verdicts)
@@ -106,37 +102,23 @@ def _pressure(
     )
 
 
-def _fresh(observation: Observation | None, now: datetime) -> float | None:
-    if observation is None or now - observation.observed_at > FRESH:
-        return None
-    return observation.value
-
-
-def _rate(
-    label: str, observation: Observation | None, now: datetime, low: float, high: float
-) -> Finding:
-    value = _fresh(observation, now)
+def _heart_rate(value: float | None) -> Finding:
     if value is None:
-        return Finding(Verdict.UNKNOWN, f"{label} not measured now")
-    met = low <= value <= high
-    return Finding(Verdict.MET if met else Verdict.NOT_MET, f"{label} {value:.0f}")
+        return Finding(Verdict.UNKNOWN, "HR not measured")
+    return Finding(Verdict.MET if 50 <= value <= 110 else Verdict.NOT_MET, f"HR {value:.0f}")
 
 
-def _saturation(
-    observation: Observation | None, now: datetime, baseline: BaselineLocked | None
-) -> Finding:
-    value = _fresh(observation, now)
+def _saturation(value: float | None, baseline: BaselineLocked | None) -> Finding:
     if value is None:
-        return Finding(Verdict.UNKNOWN, "SpO2 not measured now")
+        return Finding(Verdict.UNKNOWN, "SpO2 not measured")
     rest = baseline.spo2_pct if baseline is not None else None
     met = value >= 94 or (rest is not None and value >= rest)
     return Finding(Verdict.MET if met else Verdict.NOT_MET, f"SpO2 {value:.0f} %")
 
 
-def _respiration(observation: Observation | None, now: datetime) -> Finding:
-    value = _fresh(observation, now)
+def _respiration(value: float | None) -> Finding:
     if value is None:
-        return Finding(Verdict.UNKNOWN, "RR not measured now: count it")
+        return Finding(Verdict.UNKNOWN, "RR not measured: count it")
     if value < 10:  # chest impedance undercounts quiet breathing: a nurse counts instead
         return Finding(Verdict.UNKNOWN, f"RR {value:.0f} on the monitor: count it")
     return Finding(Verdict.MET if value <= 24 else Verdict.NOT_MET, f"RR {value:.0f}")

@@ -1,4 +1,4 @@
-"""What is a vital sign: its metrics, units, sources, and which values a body or a sensor can give?"""
+"""What is a vital sign: its metric, unit and source, and which values can a body have?"""
 
 from __future__ import annotations
 
@@ -111,17 +111,13 @@ _PRESSURE = (20.0, 280.0)
 # valid. HR, systolic, diastolic, SpO2, RR as our alarm design decides; the others by the measuring
 # range usual for the sensor.
 NATURE: dict[Metric, Nature] = {
-    Metric.HEART_RATE: Nature(
-        "HR", Unit.PER_MINUTE, "MDC_ECG_HEART_RATE", "8867-4", (20, 300)
-    ),
+    Metric.HEART_RATE: Nature("HR", Unit.PER_MINUTE, "MDC_ECG_HEART_RATE", "8867-4", (20, 300)),
     Metric.PULSE_RATE: Nature(
         "PR", Unit.PER_MINUTE, "MDC_PULS_OXIM_PULS_RATE", "8889-8", (20, 300)
     ),
     Metric.SPO2: Nature("SpO2", Unit.PERCENT, "MDC_PULS_OXIM_SAT_O2", "59408-5", (30, 100)),
     Metric.PERFUSION_INDEX: Nature("PI", Unit.PERCENT, "MDC_BLD_PERF_INDEX", "61006-3", (0, 20)),
-    Metric.NIBP_SYSTOLIC: Nature(
-        "SYS", Unit.MMHG, "MDC_PRESS_BLD_NONINV_SYS", "8480-6", (40, 280)
-    ),
+    Metric.NIBP_SYSTOLIC: Nature("SYS", Unit.MMHG, "MDC_PRESS_BLD_NONINV_SYS", "8480-6", (40, 280)),
     Metric.NIBP_DIASTOLIC: Nature(
         "DIA", Unit.MMHG, "MDC_PRESS_BLD_NONINV_DIA", "8462-4", (20, 200)
     ),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -50,7 +50,9 @@ class Table:
 
     def line_of(self, key: str) -> int:
         """The line of ``key`` in this table (1-based); the table's own where it is absent."""
-        named = re.compile(rf"[\s{{,]*[\"']?{re.escape(key)}[\"']?\s*=|\s*\[+\s*{re.escape(key)}\s*\]")
+        named = re.compile(
+            rf"[\s{{,]*[\"']?{re.escape(key)}[\"']?\s*=|\s*\[+\s*{re.escape(key)}\s*\]"
+        )
         lines = self._text.splitlines()
         for number in range(self._first, len(lines) + 1):
             if named.match(lines[number - 1]):
@@ -66,13 +68,13 @@ class Table:
         if key not in self._values:
             if default is REQUIRED:
                 raise Malformed(self._file, self._first, f"the key {key}", "none")
-            return default  # type: ignore[no-any-return]
+            return cast(T, default)
         value = self._values[key]
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             words = " or ".join(_WORDS.get(each, each.__name__) for each in kinds)
             raise self.wrong(key, words, value)
-        return value  # type: ignore[no-any-return]
+        return cast(T, value)
 
     def one_of(self, key: str, words: type[E]) -> E:
         """The value of ``key`` as a member of an enumeration of words."""
@@ -111,8 +113,8 @@ class Table:
         inline = [n for n in range(start, len(lines) + 1) if lines[n - 1].lstrip().startswith("{")]
         return (inline + [start] * len(rows))[: len(rows)]
 
-    def keys(self) -> list[str]:
-        return list(self._values)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def done(self) -> None:
         """Raises Malformed where the table holds a key that nobody asked for."""

@@ -85,7 +85,7 @@ def read_preset(file: Path) -> Preset:
     clearing, limits_of = top.table("clearing"), top.table("limits")
     limits: list[AlarmLimit] = []
     off_delay_s: dict[Metric, float] = {}
-    for key in limits_of.keys():
+    for key in limits_of:
         metric = _metric(limits_of, key)
         back = clearing.table(key)
         off_delay_s[metric] = _seconds(back, "off_delay_s")
@@ -140,7 +140,7 @@ def read_checklist(file: Path) -> Checklist:
     top = Table.read(file)
     items = []
     for row in top.tables("items"):
-        rule = row.take("computed_by", str, None)
+        rule: str | None = row.take("computed_by", str, None)
         if rule is not None and rule not in RULES:
             raise row.wrong("computed_by", " or ".join(RULES), rule)
         items.append(

@@ -1,0 +1,262 @@
+"""Which thread owns the running sessions, and how do events, commands and commits meet there?
+
+One thread steps all chairs, so that no rule ever sees half a change. It waits for nobody: events
+come through a bounded inbox, facts and changes leave through ports that return at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from clinical.chair import ChairState, resumed
+from clinical.clock import Clock
+from clinical.commands import Command, Outcome, OutcomeKind
+from clinical.monitor import Committed, Event, Overrun, SessionMonitor, Tick
+from clinical.picture import chair_view
+from clinical.ports import CommitResult, LiveFeed, Recorder, RecorderState
+from clinical.record import Fact, StoredSession
+from clinical.snapshot import ChairView, Change, LiveSnapshot
+from clinical.vitals import Observation
+
+log = logging.getLogger(__name__)
+
+INBOX = 20_000  # events; at 64 chairs and 1 Hz some five minutes of a stalled engine
+WAITING = 32  # commands of one chair behind the one being committed
+REMEMBERED = 1_000  # commands whose second click gets the first one's answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """The engine's thread ends when it reads this."""
+
+
+class Engine:
+    """Steps every chair; the Desk that takes commands; keeps the live snapshot.
+
+    ``chairs`` are the chairs of the clinic as they begin; a chair with a stored session goes on
+    from it (``resume``). The engine is deaf until ``start`` and may be started once.
+    """
+
+    def __init__(
+        self,
+        chairs: Sequence[ChairState],
+        *,
+        recorder: Recorder,
+        feed: LiveFeed,
+        clock: Clock,
+        sequence: int = 0,
+        inbox: int = INBOX,
+    ) -> None:
+        self._monitor = SessionMonitor()
+        self._recorder, self._feed, self._clock = recorder, feed, clock
+        self._states = {state.chair: state for state in chairs}
+        self._due: dict[int, datetime] = {}
+        self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Stop]] = queue.SimpleQueue()
+        self._inbox_limit = inbox
+        self._overrun: set[int] = set()
+        self._pending: dict[int, UUID] = {}
+        self._waiting: dict[int, deque[Command]] = {chair: deque() for chair in self._states}
+        self._futures: OrderedDict[UUID, Future[Outcome]] = OrderedDict()
+        self._futures_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        now = clock.now()
+        views = {chair: chair_view(state, now) for chair, state in self._states.items()}
+        self._snapshot = LiveSnapshot(sequence, now, views)
+
+    @property
+    def snapshot(self) -> LiveSnapshot:
+        """The newest picture of every chair; replaced, never edited. Safe from any thread."""
+        return self._snapshot
+
+    def resume(self, stored: StoredSession, chair: int) -> None:
+        """Go on with a session that the record holds; call before ``start``."""
+        now = self._clock.now()
+        state, gap = resumed(self._states[chair], stored, now)
+        self._states[chair] = state
+        self._due[chair] = now
+        self._recorder.keep([gap], urgent=True)
+        views = {**self._snapshot.chairs, chair: chair_view(state, now)}
+        self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Handle what is in the inbox, then end the thread."""
+        self._inbox.put((None, _Stop()))
+        self._thread.join()
+
+    def post(self, chair: int, event: Event) -> None:
+        """Hand over an event from any thread; never blocks.
+
+        When the inbox is full the event is lost and the chair says DATA LOST.
+        """
+        if self._inbox.qsize() >= self._inbox_limit:
+            self._overrun.add(chair)
+            return
+        self._inbox.put((chair, event))
+
+    def recorder_changed(self, state: RecorderState) -> None:
+        """Tell every chair whether facts reach the disk."""
+        for chair in self._states:
+            self._inbox.put((chair, state))
+
+    def submit(self, command: Command) -> Future[Outcome]:
+        """Ask for a change. A second command of the same id gets the first one's future."""
+        with self._futures_lock:
+            known = self._futures.get(command.command_id)
+            if known is not None:
+                return known
+            future: Future[Outcome] = Future()
+            self._futures[command.command_id] = future
+            if len(self._futures) > REMEMBERED:
+                self._forget_one()
+        if command.chair not in self._states:
+            self._answer(command, self._refused(command, f"there is no chair {command.chair}"))
+        else:
+            self._inbox.put((command.chair, command))
+        return future
+
+    def _forget_one(self) -> None:
+        oldest = next((key for key, future in self._futures.items() if future.done()), None)
+        if oldest is not None:
+            del self._futures[oldest]
+
+    # --- the engine's own thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                chair, event = self._inbox.get(timeout=self._wait_s())
+            except queue.Empty:
+                self._tick()
+                continue
+            if isinstance(event, _Stop):
+                return
+            if chair is not None:
+                self._handle(chair, event)
+            self._tick()
+
+    def _wait_s(self) -> float | None:
+        """Real seconds until the next step is due; None to wait for an event."""
+        if not self._due:
+            return None
+        first = min(self._due.values())
+        return max(0.0, (first - self._clock.now()).total_seconds() / self._clock.speed)
+
+    def _tick(self) -> None:
+        now = self._clock.now()
+        for chair in [chair for chair, due in self._due.items() if due <= now]:
+            self._handle(chair, Tick())
+        while self._overrun:
+            self._handle(self._overrun.pop(), Overrun())
+
+    def _handle(self, chair: int, event: Event) -> None:
+        try:
+            if isinstance(event, Command) and chair in self._pending:
+                self._wait_for_turn(event)
+            else:
+                self._step(chair, event)
+        except Exception:
+            # A rule that fails must not stop the watch over the other chairs; the event is lost,
+            # and the chair says so.
+            log.exception("a step of chair %s failed on %s", chair, type(event).__name__)
+            self._due[chair] = self._clock.now()
+            state = self._states[chair]
+            self._states[chair] = replace(state, overrun_at=self._clock.now())
+            if isinstance(event, Command):
+                self._answer(event, self._refused(event, "this could not be carried out"))
+
+    def _wait_for_turn(self, command: Command) -> None:
+        waiting = self._waiting[command.chair]
+        if len(waiting) >= WAITING:
+            self._answer(command, self._refused(command, "too many requests are waiting"))
+        else:
+            waiting.append(command)
+
+    def _step(self, chair: int, event: Event) -> None:
+        now = self._clock.now()
+        after, effects, due = self._monitor.step(self._states[chair], event, now)
+        self._states[chair] = after
+        if due is None:
+            self._due.pop(chair, None)
+        else:
+            self._due[chair] = due
+        if effects.facts:
+            self._recorder.keep(effects.facts, urgent=effects.is_urgent)
+        self._publish(chair, after, effects.points, now)
+        if effects.commit is not None:
+            command, facts = effects.commit
+            self._pending[chair] = command.command_id
+            self._recorder.commit(
+                command.command_id,
+                type(command).__name__,
+                command.by,
+                facts,
+                partial(self._came_back, chair, command, facts),
+            )
+        if effects.outcome is not None:
+            self._answer(*effects.outcome)
+        if isinstance(event, Committed):
+            self._pending.pop(chair, None)
+            waiting = self._waiting[chair]
+            while waiting and chair not in self._pending:
+                self._handle(chair, waiting.popleft())
+
+    def _came_back(
+        self, chair: int, command: Command, facts: tuple[Fact, ...], result: CommitResult
+    ) -> None:
+        """Called on the recorder's thread; past the inbox limit, for a command waits for it."""
+        self._inbox.put((chair, Committed(command, facts, result)))
+
+    def _publish(
+        self,
+        chair: int,
+        after: ChairState,
+        points: tuple[Observation, ...],
+        now: datetime,
+    ) -> None:
+        old = self._snapshot.chairs[chair]
+        new = chair_view(after, now)
+        parts = changed_parts(old, new)
+        if not points and not parts:
+            return
+        sequence = self._snapshot.sequence + 1
+        self._snapshot = LiveSnapshot(sequence, now, {**self._snapshot.chairs, chair: new})
+        self._feed.publish(self._snapshot, [Change(sequence, chair, points, parts)])
+
+    def _answer(self, command: Command, outcome: Outcome) -> None:
+        with self._futures_lock:
+            future = self._futures.get(command.command_id)
+        if future is not None and not future.done():
+            future.set_result(outcome)
+
+    def _refused(self, command: Command, reason: str) -> Outcome:
+        return Outcome(OutcomeKind.REFUSED, self._clock.now(), command.by.user, reason)
+
+
+def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
+    """Which parts of a chair differ, measurements aside; the names are the live feed's."""
+    parts = set()
+    if old.alarms != new.alarms:
+        parts.add("alarms")
+    if (old.link, old.link_detail) != (new.link, new.link_detail):
+        parts.add("link")
+    if old.session != new.session:
+        parts.add("session")
+        old_phase = old.session.phase if old.session else None
+        new_phase = new.session.phase if new.session else None
+        if old_phase is not new_phase:
+            parts.add("phase")
+    if old.is_recording != new.is_recording:
+        parts.add("recording")
+    return frozenset(parts)

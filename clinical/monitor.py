@@ -1,0 +1,412 @@
+"""What does a chair become when something happens? The only place where the rules meet.
+
+``SessionMonitor.step`` is a pure function: the same events give the same states, the same facts
+and the same alarms, live or replayed. The state of a session is the fold of its facts
+(``chair.fold``), so that the record is all that a restart needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from clinical import technical
+from clinical.alarms import AlarmKind, Direction
+from clinical.chair import (
+    ChairState,
+    OpenAlarm,
+    SessionState,
+    Signal,
+    alarm_event,
+    cuff_set,
+    fold,
+    opened,
+    pressures,
+)
+from clinical.commands import AcknowledgeAlarm, ChangePhase, Command, Outcome, OutcomeKind
+from clinical.links import LinkEvent
+from clinical.phases import AT_ONCE
+from clinical.ports import CommitResult, RecorderState
+from clinical.record import (
+    AlarmChange,
+    AlarmEvent,
+    Fact,
+    LinkChanged,
+    PhaseChanged,
+    Reading,
+    SessionOpened,
+    Vitals,
+)
+from clinical.requests import Refused, facts_of
+from clinical.vitals import CONTINUOUS, CUFF, NATURE, Metric, Observation, Quality, is_plausible
+
+# A value that the link has stamped may still be on its way when a delay ends: it is waited for
+# this long, so that the live log and a replay agree.
+LATENESS = timedelta(milliseconds=50)
+TICK = timedelta(seconds=1)  # ages, overdue cuffs and the recovery time are looked at this often
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one frame said; ``at`` is its arrival, aware UTC."""
+
+    observations: tuple[Observation, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The recorder's word on the facts of a command."""
+
+    command: Command
+    facts: tuple[Fact, ...]
+    result: CommitResult
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """Events of this chair were lost because the engine could not keep up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened, but time has passed."""
+
+
+Event = Observed | LinkEvent | Command | Committed | RecorderState | Overrun | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a step asks of the rim.
+
+    ``facts`` are to be kept, at once where ``is_urgent``; ``commit`` is to be committed with its
+    command and reported back as Committed; ``outcome`` is to be told to whoever asked; ``points``
+    are the new observations for screens.
+    """
+
+    facts: tuple[Fact, ...] = ()
+    is_urgent: bool = False
+    points: tuple[Observation, ...] = ()
+    commit: tuple[Command, tuple[Fact, ...]] | None = None
+    outcome: tuple[Command, Outcome] | None = None
+
+
+class SessionMonitor:
+    """The rules of a session over the state of one chair; holds nothing itself."""
+
+    def step(
+        self, state: ChairState, event: Event, now: datetime
+    ) -> tuple[ChairState, Effects, datetime | None]:
+        """Return the chair after ``event``, what the rim has to do, and when to step next.
+
+        ``now`` is the engine's aware UTC. Delays run in data time: an onset is breach + delay,
+        whenever the engine happened to wake.
+        """
+        settle_at = now - LATENESS
+        match event:
+            case Observed():
+                state, effects = _observed(state, event)
+                settle_at = event.at
+            case LinkEvent():
+                state, effects = _link_changed(state, event)
+            case Committed():
+                state, effects = _committed(state, event, now)
+            case RecorderState():
+                state, effects = replace(state, is_recording=event.is_recording), Effects()
+            case Overrun():
+                state, effects = replace(state, overrun_at=now), Effects()
+            case Tick():
+                effects = Effects()
+            case _:
+                state, effects = _commanded(state, event, now)
+        if state.session is None:
+            return state, effects, None
+        state = replace(state, session=_settled(state, state.session, settle_at))
+        state, changes = _with_alarms(state, now)
+        if changes:
+            effects = replace(effects, facts=(*effects.facts, *changes), is_urgent=True)
+        return state, effects, _next_due(state, now)
+
+
+# --- what the monitor and its line say ------------------------------------------------------------
+
+
+def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
+    observations = tuple(_believed(event.observations))
+    session = state.session
+    if session is not None and session.known_cuff is not None:
+        session, observations = _without_known_cuff(session, observations)
+    latest = {**state.latest, **{obs.metric: obs for obs in observations}}
+    state = replace(state, latest=latest)
+    if session is None or not observations:
+        return replace(state, session=session), Effects(points=observations)
+    session = _judged(session, observations, event.at)
+    cuff = [obs for obs in observations if obs.metric in CUFF]
+    if cuff:
+        session = _after_cuff(state, session, cuff)
+    facts = tuple(_measured(session.opened.session, observations, event.at))
+    return replace(state, session=session), Effects(facts=facts, points=observations)
+
+
+def _believed(observations: Sequence[Observation]) -> Iterator[Observation]:
+    """The observations, each marked questionable where no living adult has such a value."""
+    systolic, diastolic, _ = pressures(observations)
+    is_upside_down = systolic is not None and diastolic is not None and systolic <= diastolic
+    for obs in observations:
+        is_odd = obs.value is not None and not is_plausible(obs.metric, obs.value)
+        if is_upside_down and obs.metric in CUFF and obs.value is not None:
+            is_odd = True
+        yield replace(obs, quality=Quality.QUESTIONABLE) if is_odd else obs
+
+
+def _without_known_cuff(
+    session: SessionState, observations: tuple[Observation, ...]
+) -> tuple[SessionState, tuple[Observation, ...]]:
+    """Take the reading that the record has already out of the first frame after a restart."""
+    cuff = [obs for obs in observations if obs.metric in CUFF and obs.measurement_id]
+    if not cuff:
+        return session, observations
+    is_known = pressures(cuff) == session.known_cuff
+    rest = tuple(obs for obs in observations if obs.metric not in CUFF)
+    return replace(session, known_cuff=None), rest if is_known else observations
+
+
+def _judged(
+    session: SessionState, observations: Sequence[Observation], at: datetime
+) -> SessionState:
+    """The session after its limits have seen ``observations``.
+
+    A missing value is not shown to a limit: it neither starts a run nor ends one. A questionable
+    one is CHECK READING, not an emergency.
+    """
+    conditions = dict(session.conditions)
+    seen_at, missing_since = dict(session.seen_at), dict(session.missing_since)
+    lost, implausible = dict(session.lost), set(session.implausible)
+    for obs in observations:
+        if obs.value is None:
+            missing_since.setdefault(obs.metric, at)
+            continue
+        missing_since.pop(obs.metric, None)
+        if obs.quality is not Quality.VALID:
+            implausible.add(obs.metric)
+            continue
+        implausible.discard(obs.metric)
+        seen_at[obs.metric] = obs.observed_at
+        sign = _sign_of(obs, seen_at)
+        lost.pop(sign, None)
+        for direction in Direction:
+            key = (sign, direction)
+            if key in conditions:
+                conditions[key] = conditions[key].observed(obs.value, obs.observed_at)
+    return replace(
+        session,
+        conditions=conditions,
+        seen_at=seen_at,
+        missing_since=missing_since,
+        lost=lost,
+        implausible=frozenset(implausible),
+    )
+
+
+def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
+    """The sign whose limits judge ``obs``: the pulse stands in where the ECG gives no rate."""
+    if obs.metric is not Metric.PULSE_RATE:
+        return obs.metric
+    heart_seen_at = seen_at.get(Metric.HEART_RATE)
+    fresh = timedelta(seconds=technical.STALE_AT_LEAST_S)
+    has_ecg = heart_seen_at is not None and obs.observed_at - heart_seen_at <= fresh
+    return Metric.PULSE_RATE if has_ecg else Metric.HEART_RATE
+
+
+def _after_cuff(
+    state: ChairState, session: SessionState, cuff: Sequence[Observation]
+) -> SessionState:
+    if pressures(cuff) == (None, None, None):
+        has_cuff_worked = session.last_cuff_at is not None
+        return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
+    measured = cuff_set(cuff, state.latest)
+    is_whole = measured is not None and cuff[0].quality is Quality.VALID
+    return replace(
+        session,
+        last_cuff_at=cuff[0].observed_at,
+        failed_cuffs=0 if measured is not None else session.failed_cuffs + 1,
+        sets=(*session.sets, measured) if measured is not None and is_whole else session.sets,
+    )
+
+
+def _measured(session: UUID, observations: Sequence[Observation], at: datetime) -> Iterator[Fact]:
+    """The facts of one frame: a wide row, and a reading for each metric with its own time."""
+    wide = tuple(obs for obs in observations if obs.metric in CONTINUOUS)
+    if wide:
+        yield Vitals(session, at, wide)
+    yield from (Reading(session, obs) for obs in observations if obs.metric not in CONTINUOUS)
+
+
+def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effects]:
+    state = replace(state, link=event)
+    if state.session is None:
+        return state, Effects()
+    fact = LinkChanged(state.session.opened.session, event.at, event.state, event.detail)
+    return state, Effects(facts=(fact,))
+
+
+# --- what people ask ------------------------------------------------------------------------------
+
+
+def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[ChairState, Effects]:
+    try:
+        facts = facts_of(command, state, now)
+    except Refused as refused:
+        outcome = Outcome(OutcomeKind.REFUSED, now, command.by.user, str(refused), refused.missing)
+        return state, Effects(outcome=(command, outcome))
+    if _is_at_once(command):
+        state = _folded(state, facts)
+    return state, Effects(commit=(command, facts))
+
+
+def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[ChairState, Effects]:
+    command = event.command
+    if event.result is CommitResult.FAILED:
+        reason = "not recorded, try again"
+        if _is_at_once(command):
+            reason = "in force, but not yet recorded"
+        outcome = Outcome(OutcomeKind.NOT_RECORDED, now, command.by.user, reason)
+        return state, Effects(outcome=(command, outcome))
+    if event.result is CommitResult.COMMITTED and not _is_at_once(command):
+        state = _folded(state, event.facts)
+    return state, Effects(outcome=(command, Outcome(OutcomeKind.DONE, now, command.by.user)))
+
+
+def _is_at_once(command: Command) -> bool:
+    """In force before the record has it: a full disk must not keep an alarm or a pump running."""
+    is_stop = isinstance(command, ChangePhase) and command.to in AT_ONCE
+    return is_stop or isinstance(command, AcknowledgeAlarm)
+
+
+def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
+    session = state.session
+    for fact in facts:
+        if isinstance(fact, SessionOpened):
+            session = opened(fact)
+            # The reading of whoever sat here before must not stand in this patient's tile.
+            state = replace(
+                state, latest={m: obs for m, obs in state.latest.items() if m in CONTINUOUS}
+            )
+        elif session is not None:
+            session = fold(session, fact)
+            if isinstance(fact, PhaseChanged) and not fact.phase.is_in_chair:
+                session = None
+    return replace(state, session=session)
+
+
+# --- alarms ---------------------------------------------------------------------------------------
+
+
+def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionState:
+    """Delays carried out; an alarm whose value is too old becomes "signal lost"."""
+    conditions, lost = dict(session.conditions), dict(session.lost)
+    for (metric, direction), condition in session.conditions.items():
+        settled = condition.settled(at)
+        if technical.is_lost(state, session, metric, at):
+            worst = settled.worst
+            if worst is not None:
+                limit, _ = worst
+                text = _alarm_text(state, limit.metric, limit.operator, limit.value)
+                lost[metric] = (limit.priority, f"{text} SIGNAL LOST")
+            settled = condition.dropped()
+        conditions[(metric, direction)] = settled
+    return replace(session, conditions=conditions, lost=lost)
+
+
+def _physiological(state: ChairState, session: SessionState) -> Iterator[Signal]:
+    for (metric, direction), condition in session.conditions.items():
+        worst = condition.worst
+        if worst is None:
+            continue
+        limit, standing = worst
+        obs = _value_behind(state, metric)
+        text = _alarm_text(state, metric, limit.operator, limit.value)
+        yield Signal(
+            condition=f"{metric} {direction}",
+            kind=AlarmKind.PHYSIOLOGICAL,
+            priority=limit.priority,
+            text=f"{limit.priority.mark} {text}",
+            onset_at=standing.raised_at or session.opened.at,
+            metric=metric,
+            direction=direction,
+            value=obs.value if obs else None,
+            limit=limit.value,
+            delay_s=limit.delay_s,
+        )
+
+
+def _value_behind(state: ChairState, metric: Metric) -> Observation | None:
+    """The newest value of ``metric``; the pulse where there is no heart rate."""
+    obs = state.latest.get(metric)
+    if metric is Metric.HEART_RATE and (obs is None or obs.value is None):
+        return state.latest.get(Metric.PULSE_RATE, obs)
+    return obs
+
+
+def _alarm_text(state: ChairState, metric: Metric, operator: str, limit: float) -> str:
+    obs = _value_behind(state, metric)
+    label = NATURE[obs.metric if obs else metric].label
+    value = f"{obs.value:.0f}" if obs is not None and obs.value is not None else "---"
+    return f"{label} {value} {operator} {limit:.0f}"
+
+
+def _with_alarms(state: ChairState, now: datetime) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
+    """The chair with its open alarms brought up to date, and what changed, for the record."""
+    session = state.session
+    if session is None:
+        return state, ()
+    present = {signal.condition: signal for signal in _physiological(state, session)}
+    present |= {signal.condition: signal for signal in technical.signals(state, session, now)}
+    changes = [*_raised_or_changed(state, session, present, now)]
+    for condition, alarm in session.alarms.items():
+        if condition not in present:
+            changes.append(alarm_event(AlarmChange.CLEARED, state, alarm, now))
+    for change in changes:
+        session = fold(session, change)
+    alarms = {
+        condition: _refreshed(alarm, present[condition])
+        for condition, alarm in session.alarms.items()
+    }
+    return replace(state, session=replace(session, alarms=alarms)), tuple(changes)
+
+
+def _raised_or_changed(
+    state: ChairState, session: SessionState, present: dict[str, Signal], now: datetime
+) -> Iterator[AlarmEvent]:
+    for condition, signal in present.items():
+        before = session.alarms.get(condition)
+        if before is None:
+            name = f"{condition} {signal.onset_at.isoformat()}"
+            alarm_id = uuid5(session.opened.session, name)
+            alarm = OpenAlarm(alarm_id, signal.onset_at, signal, signal.value)
+            yield alarm_event(AlarmChange.RAISED, state, alarm, signal.onset_at)
+        elif before.signal.priority is not signal.priority:
+            is_worse = signal.priority.rank > before.signal.priority.rank
+            change = AlarmChange.ESCALATED if is_worse else AlarmChange.EASED
+            at = signal.onset_at if is_worse else now
+            yield alarm_event(change, state, _refreshed(before, signal), at)
+
+
+def _refreshed(alarm: OpenAlarm, signal: Signal) -> OpenAlarm:
+    """``alarm`` with the newest value and words, and the worst value so far."""
+    worst = alarm.worst
+    if signal.value is not None and signal.direction is not None:
+        further = max if signal.direction is Direction.HIGH else min
+        worst = signal.value if worst is None else further(worst, signal.value)
+    return replace(alarm, signal=signal, worst=worst)
+
+
+def _next_due(state: ChairState, now: datetime) -> datetime | None:
+    session = state.session
+    if session is None:
+        return None
+    ends = (condition.next_due for condition in session.conditions.values())
+    return min([now + TICK, *(due + LATENESS for due in ends if due is not None)])

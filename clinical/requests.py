@@ -1,0 +1,338 @@
+"""Is what a person asks allowed now, and which facts does it make?
+
+Rules of phase, role and completeness live here, so that a refusal does not depend on what a page
+shows: a command sent past every page is refused all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from clinical.alarms import AlarmPriority
+from clinical.baseline import NoBaseline, baseline_from
+from clinical.catalog.loader import UnknownEntry, load_checklist, load_preset, load_statements
+from clinical.chair import ChairState, SessionState, alarm_event
+from clinical.checklist import Answer, ChecklistItem, Finding, Verdict
+from clinical.commands import (
+    AcknowledgeAlarm,
+    AnswerItem,
+    ChangePhase,
+    Command,
+    LockBaseline,
+    SignStatement,
+    StartSession,
+)
+from clinical.phases import MOVES, SessionPhase, refusal
+from clinical.record import (
+    AlarmChange,
+    Fact,
+    ItemAnswered,
+    PhaseChanged,
+    SessionOpened,
+    StatementSigned,
+)
+from clinical.recovery import RULES, Evidence
+from clinical.sign_off import Role, Signature, SignerKind, SignMethod, Statement, bound_hash
+
+INITIALS = re.compile(r"[^\W\d_]{1,4}")
+STROKES = re.compile(r"[ML0-9 .,\-]{8,65536}")  # SVG path data: moves and lines, nothing else
+BY_DATA = "vigil"  # who answers, at discharge, the items that the data fill
+NAME_MAX = 120
+NOTE_MAX = 2000
+PLANNED_MIN = (5, 240)
+SERIES_MAX = 12
+
+
+class Refused(Exception):
+    """A rule forbids it. The message is for the person who asked; ``missing`` says what lacks."""
+
+    def __init__(self, reason: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.missing = missing
+
+
+def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, ...]:
+    """The facts that ``command`` makes. Raises Refused where a rule forbids it."""
+    if isinstance(command, StartSession):
+        return _start(command, state, now)
+    session = state.session
+    if session is None:
+        raise Refused(f"there is no session in chair {state.chair}")
+    match command:
+        case ChangePhase():
+            return _change_phase(command, state, session, now)
+        case LockBaseline():
+            return _lock_baseline(command, session, now)
+        case AcknowledgeAlarm():
+            return _acknowledge(command, state, session, now)
+        case AnswerItem():
+            return _answer(command, session, now)
+        case SignStatement():
+            return _sign(command, session, now)
+    raise Refused(f"{type(command).__name__} is not known here")
+
+
+def findings(session: SessionState, now: datetime) -> Mapping[str, Finding]:
+    """What the data say of each item of the checklist that they can fill, by item id."""
+    if session.phase is not SessionPhase.RECOVERY:
+        return {}
+    evidence = Evidence(
+        now=now,
+        infusion_stopped_at=session.infusion_stopped_at,
+        minutes_since_stop=session.checklist.minutes_since_stop,
+        sets=session.sets,
+        baseline=session.baseline,
+        open_alarms=[
+            alarm.signal.text
+            for alarm in session.alarms.values()
+            if alarm.signal.priority is not AlarmPriority.LOW
+        ],
+    )
+    return {
+        item.id: RULES[item.computed_by](evidence)
+        for item in session.checklist.items
+        if item.computed_by is not None
+    }
+
+
+def missing(session: SessionState, found: Mapping[str, Finding]) -> tuple[str, ...]:
+    """What discharge still lacks, in a nurse's words; empty when the patient may leave."""
+    lacks = [_lack(item, session, found) for item in session.checklist.items]
+    unsigned = [
+        f"not signed: {statement.title}"
+        for statement in load_statements().values()
+        if statement.id not in session.signatures
+    ]
+    return (*filter(None, lacks), *unsigned)
+
+
+def _lack(item: ChecklistItem, session: SessionState, found: Mapping[str, Finding]) -> str | None:
+    answer, finding = session.answers.get(item.id), found.get(item.id)
+    if answer is not None:
+        return f"answered no: {item.text}" if answer.answer == Answer.NO else None
+    if finding is not None and finding.verdict is Verdict.MET:
+        return None
+    if finding is not None and finding.verdict is Verdict.NOT_MET:
+        return f"{item.text} ({finding.evidence})"
+    return f"not answered: {item.text}"
+
+
+def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fact, ...]:
+    if state.session is not None:
+        raise Refused(f"chair {state.chair} is taken by {state.session.opened.patient}")
+    if not INITIALS.fullmatch(command.patient):
+        raise Refused(f"expected the patient's initials, 1 to 4 letters, got {command.patient!r}")
+    low, high = PLANNED_MIN
+    if not low <= command.planned_infusion_min <= high:
+        raise Refused(
+            f"expected {low} to {high} planned minutes, got {command.planned_infusion_min}"
+        )
+    if not 1 <= command.infusion_number <= command.series_length <= SERIES_MAX:
+        raise Refused(
+            f"expected infusion n of N with N at most {SERIES_MAX}, "
+            f"got {command.infusion_number} of {command.series_length}"
+        )
+    try:
+        preset, checklist = load_preset(command.preset), load_checklist(command.checklist)
+    except UnknownEntry as error:
+        raise Refused(str(error)) from error
+    session = command.command_id
+    return (
+        SessionOpened(
+            session=session,
+            at=now,
+            by=command.by.user,
+            chair=state.chair,
+            patient=command.patient.upper(),
+            planned_infusion_min=command.planned_infusion_min,
+            infusion_number=command.infusion_number,
+            series_length=command.series_length,
+            preset=preset.name,
+            preset_version=preset.version,
+            checklist=checklist.name,
+            checklist_version=checklist.version,
+            is_simulated=state.is_simulated,
+        ),
+        _phase(session, command, SessionPhase.SCHEDULED, SessionPhase.PREPARATION, now),
+    )
+
+
+def _phase(
+    session: UUID, command: Command, source: SessionPhase, to: SessionPhase, now: datetime
+) -> PhaseChanged:
+    said = command.reason.strip() if isinstance(command, ChangePhase) else ""
+    return PhaseChanged(session, now, command.by.user, to, said or MOVES[source, to])
+
+
+def _change_phase(
+    command: ChangePhase, state: ChairState, session: SessionState, now: datetime
+) -> tuple[Fact, ...]:
+    why_not = refusal(session.phase, command.to)
+    if why_not is not None:
+        raise Refused(why_not)
+    if command.to is SessionPhase.ABORTED and not command.reason.strip():
+        raise Refused("say why the session ends early")
+    opened = session.opened
+    moved = _phase(opened.session, command, session.phase, command.to, now)
+    if command.to.is_in_chair:
+        return (moved,)
+    # Nobody is watched after this: what is still open ends here, and the record says so.
+    cleared = [
+        alarm_event(AlarmChange.CLEARED, state, alarm, now) for alarm in session.alarms.values()
+    ]
+    if command.to is SessionPhase.ABORTED:
+        return (*cleared, moved)
+    found = findings(session, now)
+    lacks = missing(session, found)
+    if lacks:
+        raise Refused("the patient cannot be discharged yet", lacks)
+    by_data = [
+        ItemAnswered(
+            answer_id=uuid5(opened.session, item.id),
+            session=opened.session,
+            at=now,
+            by=BY_DATA,
+            checklist=session.checklist.name,
+            item=item.id,
+            answer=Answer.YES,
+            note="",
+            evidence=found[item.id].evidence,
+        )
+        for item in session.checklist.items
+        if item.id not in session.answers
+    ]
+    return (*by_data, *cleared, moved)
+
+
+def _lock_baseline(command: LockBaseline, session: SessionState, now: datetime) -> tuple[Fact, ...]:
+    if session.phase is not SessionPhase.BASELINE:
+        raise Refused(f"the baseline is locked in the baseline phase, not in {session.phase}")
+    try:
+        return (
+            baseline_from(session.sets, session=session.opened.session, at=now, by=command.by.user),
+        )
+    except NoBaseline as error:
+        raise Refused(str(error)) from error
+
+
+def _acknowledge(
+    command: AcknowledgeAlarm, state: ChairState, session: SessionState, now: datetime
+) -> tuple[Fact, ...]:
+    for alarm in session.alarms.values():
+        if alarm.alarm_id == command.alarm_id:
+            break
+    else:
+        raise Refused("this alarm has cleared already")
+    if alarm.acknowledged_by is not None:
+        raise Refused(f"{alarm.acknowledged_by} has acknowledged this alarm already")
+    return (alarm_event(AlarmChange.ACKNOWLEDGED, state, alarm, now, command.by.user),)
+
+
+def _answer(command: AnswerItem, session: SessionState, now: datetime) -> tuple[Fact, ...]:
+    if session.phase is not SessionPhase.RECOVERY:
+        raise Refused(f"the checklist is answered in recovery, not in {session.phase}")
+    try:
+        item = session.checklist.item(command.item)
+        answer = Answer(command.answer)
+    except (KeyError, ValueError) as error:
+        raise Refused(str(error.args[0])) from error
+    by, note = command.by, command.note.strip()
+    if len(note) > NOTE_MAX:
+        raise Refused(f"expected a note of at most {NOTE_MAX} characters, got {len(note)}")
+    if by.role not in item.answered_by:
+        raise Refused(f"this is answered by a {' or '.join(item.answered_by)}, not a {by.role}")
+    if answer is Answer.NOT_APPLICABLE and not item.allows_not_applicable:
+        raise Refused("this item always applies")
+    finding = findings(session, now).get(item.id)
+    if finding is not None and finding.verdict is Verdict.NOT_MET and answer is Answer.YES:
+        if by.role is Role.NURSE:
+            raise Refused(f"the data say no ({finding.evidence}): a clinician can decide")
+        if not note:
+            raise Refused(f"the data say no ({finding.evidence}): write why you decide otherwise")
+    before = session.answers.get(item.id)
+    return (
+        ItemAnswered(
+            answer_id=command.command_id,
+            session=session.opened.session,
+            at=now,
+            by=by.user,
+            checklist=session.checklist.name,
+            item=item.id,
+            answer=answer,
+            note=note,
+            evidence=finding.evidence if finding is not None else "",
+            replaces=before.answer_id if before is not None else None,
+        ),
+    )
+
+
+def _sign(command: SignStatement, session: SessionState, now: datetime) -> tuple[Fact, ...]:
+    statements = load_statements()
+    statement = statements.get(command.statement)
+    if statement is None:
+        raise Refused(f"expected one of {', '.join(statements)}, got {command.statement}")
+    if session.phase not in statement.phases:
+        when = ", ".join(statement.phases)
+        raise Refused(f"this is signed in {when}, not in {session.phase}")
+    if statement.id in session.signatures:
+        by = session.signatures[statement.id].signature.name
+        raise Refused(f"{by} has signed this already")
+    if command.shown_text != statement.text:
+        raise Refused("the text that was shown is not the text of this statement: reload the page")
+    signature = command.signature
+    _check_mark(signature)
+    if statement.signer is SignerKind.SITTER:
+        _check_sitter(statement, signature)
+    else:
+        _check_staff(session, statement, signature, command.by.name, now)
+    return (
+        StatementSigned(
+            signature_id=command.command_id,
+            session=session.opened.session,
+            at=now,
+            statement=statement.id,
+            version=statement.version,
+            text=statement.text,
+            signer=statement.signer,
+            signature=signature,
+            sha256=bound_hash(str(session.opened.session), statement, signature),
+            witness=command.by.user,
+            witness_name=command.by.name,
+        ),
+    )
+
+
+def _check_mark(signature: Signature) -> None:
+    if not 2 <= len(signature.name.strip()) <= NAME_MAX:
+        raise Refused("write the signer's full name")
+    if signature.method is SignMethod.TYPED:
+        if signature.mark.strip().casefold() != signature.name.strip().casefold():
+            raise Refused("to sign by typing, type the full name exactly as written above")
+    elif not STROKES.fullmatch(signature.mark):
+        raise Refused("the signature is empty: draw it in the box")
+
+
+def _check_sitter(statement: Statement, signature: Signature) -> None:
+    if not signature.relation.strip() or not signature.phone.strip():
+        raise Refused("write the sitter's relation to the patient and a phone number")
+    if not signature.id_checked or not signature.is_adult:
+        raise Refused("check the sitter's identity and that they are an adult")
+    if statement.id == "sitter-handover" and not signature.transport.strip():
+        raise Refused("write how the patient gets home")
+    too_long = max(len(signature.relation), len(signature.phone), len(signature.transport))
+    if too_long > NAME_MAX:
+        raise Refused(f"expected at most {NAME_MAX} characters in each field, got {too_long}")
+
+
+def _check_staff(
+    session: SessionState, statement: Statement, signature: Signature, name: str, now: datetime
+) -> None:
+    if signature.name.strip() != name:
+        raise Refused(f"expected the signature of {name}, who is signed in")
+    own = f"not signed: {statement.title}"
+    lacks = tuple(each for each in missing(session, findings(session, now)) if each != own)
+    if lacks:
+        raise Refused("this is signed last, when all else is complete", lacks)
