@@ -52,7 +52,7 @@ class Recording:
         )
         self._cycles = _cycles(self._times, self._rows)
         self.notes = [(t_s, note) for t_s, _, note in rows if note]
-        self.length_s = self._times[-1]
+        self.length_s = self._times[-1] + 1.0  # so that the last row is shown, too
 
     def at(self, t_s: float) -> Displayed:
         """The screen ``t_s`` seconds into the recording."""
