@@ -1,0 +1,29 @@
+"""What does the newest snapshot say of a chair, also before the engine has spoken of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clinical.alarms import AlarmLimit
+from clinical.catalog.loader import load_preset
+from clinical.links import LinkState
+from clinical.snapshot import ChairView
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+
+def seats(services: Services) -> dict[int, ChairView]:
+    """Every chair of the site in the order of the board; one without news is connecting."""
+    known = services.snapshot().chairs
+    return {
+        chair: known.get(chair)
+        or ChairView(chair, name, LinkState.CONNECTING, "", None, interval_s=1.0, latest={})
+        for chair, name in services.site.chairs
+    }
+
+
+def limits_of(view: ChairView) -> Sequence[AlarmLimit]:
+    """The limits in force in a chair; none where nobody sits."""
+    return load_preset(view.session.preset).limits if view.session else ()

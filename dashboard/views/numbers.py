@@ -1,0 +1,138 @@
+"""Where do the live numbers stand, and what is written around each?
+
+The elements with ``data-chair`` are empty here: live.js owns their text, React must never draw
+over it. Until the first value the style sheet shows ``---``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import html
+from dash.development.base_component import Component
+
+from clinical.alarms import AlarmLimit, AlarmPriority, Direction
+from clinical.vitals import NATURE, Metric, Unit
+from dashboard import ids
+
+UNIT = {Unit.PER_MINUTE: "/min", Unit.PERCENT: "%", Unit.MMHG: "mmHg", Unit.CELSIUS: "°C"}
+BASELINE_METRICS = (
+    Metric.HEART_RATE,
+    Metric.NIBP_SYSTOLIC,
+    Metric.NIBP_DIASTOLIC,
+    Metric.NIBP_MEAN,
+    Metric.SPO2,
+)
+
+
+def number(chair: int, metric: Metric) -> html.Span:
+    """The one element that shows ``metric`` of ``chair``."""
+    return html.Span(className="number", **{"data-chair": str(chair), "data-metric": metric.value})
+
+
+def word(chair: int, role: str, metric: Metric | None = None) -> html.Span:
+    """A text of ``chair`` that changes with the live data: elapsed, cuff-age, alarm-text ..."""
+    about = {"data-metric": metric.value} if metric else {}
+    return html.Span(
+        className=f"word word-{role}", **{"data-chair": str(chair), "data-role": role, **about}
+    )
+
+
+def sparkline(chair: int, metric: Metric, window_s: int) -> html.Div:
+    """The last ``window_s`` of one sign as a line; live.js draws into the inner element."""
+    return html.Div(
+        className="trace",
+        children=[
+            _label(f"{NATURE[metric].label}, {window_s // 60} min", ""),
+            html.Div(
+                className="sparkline",
+                **{"data-chair": str(chair), "data-spark": metric.value},
+            ),
+        ],
+    )
+
+
+def band(limits: Sequence[AlarmLimit], metric: Metric) -> str:
+    """The band between the medium limits, as it stands beside a number: ``50–120``.
+
+    Only the medium pair: it is the one a nurse acts on, and a number has room for one.
+    """
+    medium = [
+        limit
+        for limit in limits
+        if limit.metric is metric and limit.priority is AlarmPriority.MEDIUM
+    ]
+    low = [f"{limit.value:g}" for limit in medium if limit.direction is Direction.LOW]
+    high = [f"{limit.value:g}" for limit in medium if limit.direction is Direction.HIGH]
+    if low and high:
+        return f"{low[0]}–{high[0]}"
+    if low:
+        return f"≥ {low[0]}"
+    return f"≤ {high[0]}" if high else ""
+
+
+def vital(
+    chair: int, metric: Metric, limits: Sequence[AlarmLimit], *, with_change: bool = False
+) -> html.Div:
+    """One sign with its label, unit and limits; ``with_change`` adds the change from baseline."""
+    nature = NATURE[metric]
+    return html.Div(
+        className=f"vital vital-{metric}",
+        children=[
+            _label(nature.label, UNIT[nature.unit], _band(chair, metric, limits)),
+            html.Div(number(chair, metric), className="digits"),
+            html.Div(_around(chair, metric, with_change=with_change), className="around"),
+        ],
+    )
+
+
+def pressure(chair: int, limits: Sequence[AlarmLimit], *, with_change: bool = False) -> html.Div:
+    """The cuff: systolic over diastolic, the mean in brackets, and when it was measured."""
+    change = [word(chair, "delta", Metric.NIBP_SYSTOLIC)] if with_change else []
+    return html.Div(
+        className="vital vital-nibp",
+        children=[
+            _label("NIBP", "mmHg", _band(chair, Metric.NIBP_SYSTOLIC, limits)),
+            html.Div(
+                className="digits",
+                children=[
+                    number(chair, Metric.NIBP_SYSTOLIC),
+                    html.Span("/", className="slash"),
+                    number(chair, Metric.NIBP_DIASTOLIC),
+                    html.Span(["(", number(chair, Metric.NIBP_MEAN), ")"], className="mean"),
+                ],
+            ),
+            html.Div(
+                [*change, word(chair, "cuff-time"), word(chair, "cuff-age")], className="around"
+            ),
+        ],
+    )
+
+
+def _around(chair: int, metric: Metric, *, with_change: bool) -> list[Component]:
+    around = []
+    if metric is Metric.HEART_RATE:
+        around.append(word(chair, "hr-source"))
+    if with_change and metric in BASELINE_METRICS:
+        around.insert(0, word(chair, "delta", metric))
+    return around
+
+
+def _band(chair: int, metric: Metric, limits: Sequence[AlarmLimit]) -> html.Span:
+    return html.Span(
+        band(limits, metric),
+        id=ids.band(chair, metric.value),
+        className="vital-limits",
+        title="Medium alarm limits",
+    )
+
+
+def _label(name: str, unit: str, *more: Component) -> html.Div:
+    return html.Div(
+        className="vital-label",
+        children=[
+            html.Span(name, className="vital-name"),
+            html.Span(unit, className="vital-unit"),
+            *more,
+        ],
+    )
