@@ -12,6 +12,10 @@ Id = dict[str, Any]
 # The shell's: live.js writes into them, every page reads them.
 LIVE_ROOT = "live-root"
 LIVE_EVENT = "live-event"
+LOCATION = "location"
+PAGE = "page"
+PAGE_TITLE = "page-title"
+NOT_LIVE = "not-live"
 
 # The chair page.
 CHAIR = "chair-number"
