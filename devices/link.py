@@ -1,0 +1,99 @@
+"""What happens on one open port? Bytes become frames, the monitor gets its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Event
+
+from clinical.clock import Clock
+from clinical.links import LinkState
+from clinical.vitals import Observation
+from devices.ports import Port
+from devices.protocols.line import Garbled
+from devices.registry import Decoder, Message, ProtocolEntry, Talk
+from devices.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The observations of one record, and when its last byte was read: aware UTC, monotonic s."""
+
+    observations: tuple[Observation, ...]
+    received_at: datetime
+    received_s: float
+
+
+class SerialLink:
+    """One open port, read by the thread that calls ``run``; it does what Talk says, no more.
+
+    ``decoder`` and ``talk`` outlive the port: a cuff reading that was told before the cable was
+    pulled is not told again after. ``tell`` gets the state of the line after every read, changed
+    or not; ``emit`` each frame with observations. ``ids`` goes before measurement ids.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        protocol: ProtocolEntry,
+        decoder: Decoder,
+        talk: Talk,
+        clock: Clock,
+        tell: Callable[[LinkState, str], None],
+        emit: Callable[[Frame], None],
+        ids: str = "",
+    ) -> None:
+        self._port = port
+        self._protocol = protocol
+        self._decoder = decoder
+        self._talk = talk
+        self._clock = clock
+        self._tell = tell
+        self._emit = emit
+        self._ids = ids
+        self._watch = Watch(protocol.settings, clock.monotonic())
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a good frame came through this port."""
+        return self._watch.is_proven
+
+    def run(self, stop: Event) -> None:
+        """Listen until ``stop`` is set. Raises OSError when the port goes away."""
+        self._port.write(self._talk.opening(self._clock.monotonic()))
+        while not stop.is_set():
+            data = self._port.read()
+            now_s = self._clock.monotonic()
+            answer = self._take(data, now_s) if data else b""
+            # A read returns often enough to ask each time; when next, is for those who sleep.
+            due, _ = self._talk.due(now_s)
+            if answer or due:
+                self._port.write(answer + due)
+            self._tell(*self._watch.judge(now_s, self._talk.interval_s))
+        with suppress(OSError):  # it went away first; there is nobody to say goodbye to
+            self._port.write(self._talk.closing())
+
+    def _take(self, data: bytes, now_s: float) -> bytes:
+        """Emit what ``data`` completes; return what Talk answers."""
+        received_at = self._clock.now()
+        found = self._decoder.feed(data)
+        good: list[Message] = [one for one in found if not isinstance(one, Garbled)]
+        self._watch.heard(now_s, good=len(good), garbled=len(found) - len(good))
+        if good:
+            # Before the frames: whoever reads them knows the line as live.
+            self._tell(*self._watch.judge(now_s, self._talk.interval_s))
+        answers = []
+        for message in good:
+            observations = self._protocol.translate(message, received_at)
+            if observations:
+                ours = tuple(self._as_ours(one) for one in observations)
+                self._emit(Frame(ours, received_at, now_s))
+            answers.append(self._talk.heard(message, now_s))
+        return b"".join(answers)
+
+    def _as_ours(self, one: Observation) -> Observation:
+        if one.measurement_id is None or not self._ids:
+            return one
+        return replace(one, measurement_id=f"{self._ids}-{one.measurement_id}")

@@ -1,0 +1,137 @@
+"""How does a chair's line stay up? Opened, reopened when it went away, closed; and told of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from threading import Event, Thread
+
+from clinical.clock import Clock
+from clinical.links import LinkEvent, LinkState
+from devices.link import Frame, SerialLink
+from devices.ports import OpenPort, describe_loss, describe_open_error, open_port, parse_port
+from devices.registry import ProtocolEntry
+
+# A device that comes back is live again within 2 s: the wait, then its first record after 1 s.
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 1.0
+READ_WITHIN_S = 0.1  # bounds how late Talk, a silence or a stop is noticed, and how often we wake
+STOP_WITHIN_S = 5.0  # real s; a connection that nobody answers takes 2 s to give up
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One chair's line, on a thread of its own between ``start`` and ``stop``.
+
+    ``emit`` is called on that thread with every change of the line and every frame that has
+    observations; it should not block, and what it raises is logged and dropped. ``ids`` must
+    differ between any two supervisors whose readings meet in one record: measurement ids are
+    ``ids-n1``, ``ids-n2``, ... All waits are divided by the clock's speed.
+    A stop is no change of the line: nothing is emitted for it.
+    Raises ValueError for a ``port`` that names none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        port: str,
+        protocol: ProtocolEntry,
+        clock: Clock,
+        emit: Callable[[LinkEvent | Frame], None],
+        open_port: OpenPort = open_port,
+        baud: int | None = None,
+        ids: str = "",
+    ) -> None:
+        parse_port(port)
+        self._name = name
+        self._port = port
+        self._settings = replace(protocol.settings, baud=baud or protocol.settings.baud)
+        self._protocol = replace(protocol, settings=self._settings)
+        self._clock = clock
+        self._deliver = emit
+        self._open_port = open_port
+        self._ids = ids
+        # These outlive the port: what was told before the cable was pulled is not news after it.
+        self._decoder = protocol.decoder()
+        self._talk = protocol.talk()
+        self._told: tuple[LinkState, str] | None = None
+        self._stop = Event()
+        self._thread: Thread | None = None
+
+    @property
+    def state(self) -> LinkState:
+        """The state told last."""
+        return self._told[0] if self._told else LinkState.CONNECTING
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between records, as the monitor was asked last."""
+        return self._talk.interval_s
+
+    def start(self) -> None:
+        """Begin to listen. Raises RuntimeError the second time."""
+        if self._thread is not None:
+            raise RuntimeError(f"the link of {self._name} was started before")
+        self._thread = Thread(target=self._run, name=f"link {self._name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye to the monitor, close the port, end the thread. Harmless when repeated."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(STOP_WITHIN_S)
+            if self._thread.is_alive():
+                log.warning("link %s: still busy %g s after stop", self._name, STOP_WITHIN_S)
+
+    def _run(self) -> None:
+        self._tell(LinkState.CONNECTING, f"Opening {self._port}.")
+        wait_s = FIRST_WAIT_S
+        while not self._stop.is_set():
+            if self._listen():
+                wait_s = FIRST_WAIT_S
+            self._stop.wait(wait_s / self._clock.speed)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _listen(self) -> bool:
+        """Open the port and listen until it goes away; return whether a good frame came."""
+        try:
+            port = self._open_port(self._port, self._settings, READ_WITHIN_S / self._clock.speed)
+        except OSError as error:
+            self._tell(LinkState.DISCONNECTED, describe_open_error(error, self._port))
+            return False
+        link = SerialLink(
+            *(port, self._protocol, self._decoder, self._talk, self._clock),
+            tell=self._tell,
+            emit=self._emit,
+            ids=self._ids,
+        )
+        try:
+            link.run(self._stop)
+        except OSError as error:
+            log.info("link %s: %s", self._name, error)
+            self._tell(LinkState.DISCONNECTED, describe_loss(self._port))
+        except Exception:
+            log.exception("link %s", self._name)
+            self._tell(LinkState.DISCONNECTED, "A fault inside Vigil; it tries again. See the log.")
+        finally:
+            with suppress(OSError):
+                port.close()
+        return link.is_proven
+
+    def _tell(self, state: LinkState, detail: str) -> None:
+        """Emit the state if it changed, or the reason why there is no port to listen to."""
+        told, self._told = self._told, (state, detail)
+        is_reason_news = state is LinkState.DISCONNECTED
+        if told is not None and told[0] is state and (told[1] == detail or not is_reason_news):
+            return
+        self._emit(LinkEvent(state, self._clock.now(), detail))
+
+    def _emit(self, fact: LinkEvent | Frame) -> None:
+        """An engine that raises must not take the line down with it."""
+        try:
+            self._deliver(fact)
+        except Exception:
+            log.exception("link %s: a %s was dropped", self._name, type(fact).__name__)

@@ -1,0 +1,110 @@
+"""Does one open port turn bytes into frames, and say what Talk says? A scripted port, no thread."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Event
+
+import pytest
+
+from clinical.links import LinkState
+from clinical.vitals import Metric
+from devices.link import SerialLink
+from devices.protocols.ge_dri import Talk, request_frame
+from devices.registry import PROTOCOLS
+from tests.devices import ge_frames as ge
+from tests.devices.lines import START, HandClock, ScriptedPort
+
+GE = PROTOCOLS["ge-dri"]
+ASK, STOP = request_frame(1, 0), request_frame(0, 0)
+
+
+class Run:
+    """One run of a link over ``script``: what it told, in order, and what it wrote."""
+
+    def __init__(self, *script, decoder=None, ids=""):
+        self.clock, stop = HandClock(), Event()
+        self.port = ScriptedPort(self.clock, script, stop)
+        self.facts, self.talk = [], Talk()
+        self.link = SerialLink(
+            *(self.port, GE, decoder or GE.decoder(), self.talk, self.clock),
+            tell=lambda state, detail: self.facts.append((state, detail)),
+            emit=self.facts.append,
+            ids=ids,
+        )
+        self.error = None
+        try:
+            self.link.run(stop)
+        except OSError as error:
+            self.error = error
+
+    @property
+    def frames(self):
+        return [fact for fact in self.facts if not isinstance(fact, tuple)]
+
+    @property
+    def states(self):
+        """Each change of state, once."""
+        told = [fact[0] for fact in self.facts if isinstance(fact, tuple)]
+        return [s for i, s in enumerate(told) if i == 0 or s is not told[i - 1]]
+
+
+def test_a_record_is_one_frame_stamped_when_it_was_read():
+    run = Run(ge.WORKED[:100], 0.4, ge.WORKED[100:])
+    (frame,) = run.frames
+    assert frame.received_at == START + timedelta(seconds=0.4)
+    assert frame.received_s == pytest.approx(100.4)
+    assert len(frame.observations) == 11
+    assert {one.observed_at for one in frame.observations} == {frame.received_at}
+
+
+def test_the_line_is_told_live_before_the_first_frame():
+    run = Run(0.1, ge.WORKED)
+    assert run.facts[0][0] is LinkState.CONNECTING
+    assert run.facts[1] == (LinkState.LIVE, "")
+    assert run.facts[2] is run.frames[0]
+
+
+def test_two_records_in_one_read_are_two_frames():
+    assert len(Run(ge.WORKED * 2).frames) == 2
+
+
+def test_a_record_without_observations_is_no_frame_but_shows_life():
+    run = Run(ge.frame({14: 1}))
+    assert run.frames == []
+    assert run.states == [LinkState.LIVE]
+
+
+def test_it_asks_on_opening_again_after_silence_and_stops_on_closing():
+    run = Run(ge.WORKED, 10.0, 5.0, 0.1)
+    assert run.port.written == [STOP + ASK, ASK, STOP]
+
+
+def test_silence_is_told_after_5_s_and_life_at_once():
+    run = Run(ge.WORKED, *[0.1] * 51, ge.WORKED)
+    assert run.states == [LinkState.LIVE, LinkState.QUIET, LinkState.LIVE]
+
+
+def test_garbage_is_told_as_damage_and_never_a_number():
+    run = Run(*[b"\x00\xff~garbage~", 0.1] * 60)
+    assert run.states == [LinkState.CONNECTING, LinkState.DAMAGED]
+    assert run.frames == []
+
+
+def test_a_port_that_goes_away_raises_for_the_supervisor():
+    gone = OSError(5, "Input/output error")
+    assert Run(ge.WORKED, gone).error is gone
+
+
+def test_measurement_ids_carry_the_callers_prefix():
+    (frame,) = Run(ge.WORKED, ids="b7f3").frames
+    ids = {one.measurement_id for one in frame.observations}
+    assert ids == {None, "b7f3-n1"}
+
+
+def test_a_cuff_reading_told_before_is_not_told_by_the_next_port():
+    decoder = GE.decoder()
+    first, second = Run(ge.WORKED, decoder=decoder), Run(ge.WORKED, decoder=decoder)
+    cuff = {Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN, Metric.NIBP_PULSE}
+    assert cuff <= {one.metric for one in first.frames[0].observations}
+    assert not cuff & {one.metric for one in second.frames[0].observations}
