@@ -67,7 +67,7 @@ class FaultyCable:
         self._faults = faults
         self._random = random.Random(f"{seed} cable")
         self._waiting: list[tuple[float, bytes]] = []
-        self._next_noise_s = self._first(start_s) if faults.noise else math.inf
+        self._next_noise_s = self._next_noise(start_s) if faults.noise else math.inf
         # An interruption is (from, to) in seconds; the next one is known as soon as the last ends.
         self._stall = self._after(start_s, faults.stall_s, is_first=True)
         self._unplug = self._after(start_s, faults.unplug_s, is_first=True)
@@ -78,7 +78,7 @@ class FaultyCable:
             return
         if self._next_noise_s <= t_s:
             data += self._random.randbytes(self._random.randint(1, 60))
-            self._next_noise_s = t_s + self._random.uniform(5.0, 30.0)
+            self._next_noise_s = self._next_noise(t_s)
         data = self._spoiled(data)
         if not data:
             return
@@ -119,8 +119,8 @@ class FaultyCable:
             for byte in left
         )
 
-    def _first(self, start_s: float) -> float:
-        return start_s + self._random.uniform(5.0, 30.0)
+    def _next_noise(self, t_s: float) -> float:
+        return t_s + self._random.uniform(5.0, 30.0)
 
     def _after(self, t_s: float, length_s: float, *, is_first: bool = False) -> tuple[float, float]:
         """The next interruption after ``t_s``; never, for one of no length."""

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from simulators.displayed import Displayed, Module, RateSource
 
@@ -32,12 +33,10 @@ ALARM_STATUS = 1
 
 BASIC, EXT1, EXT2, EXT3 = range(4)
 ALL_CLASSES = (BASIC, EXT1, EXT2, EXT3)
-DENY_BASIC = 0x0001
 
 SINGLE_SHOT, STOP = -1, 0
 SINGLE_SHOT_EVERY_S = 5.0
 ALARMS_EVERY_S = 2.0
-MAXIMUM_TX_IVAL = 0x7FFF
 
 # Section "special values": everything at or below -32001 means that there is no number.
 SPECIAL = {
@@ -215,6 +214,7 @@ class Monitor:
             self._obey_alarm(struct.unpack_from("<h", body)[0], t_s)
 
     def _obey_physiological(self, kind: int, tx_ival: int, class_bits: int, t_s: float) -> None:
+        # Bit 0 denies the basic class; bits 1 to 3 ask for the extended ones.
         classes = tuple(
             number for number in ALL_CLASSES if bool(class_bits >> number & 1) != (number == BASIC)
         )
@@ -306,9 +306,13 @@ def physiological_record(
     ]
     # R: bits 4-7 of the last word carry the level and bits 0-3 a one; the manual reserves them.
     return _physiological_record(
-        filled, r_nbr=r_nbr, time_unix_s=time_unix_s, level=level, kind=kind,
+        filled,
+        r_nbr=r_nbr,
+        time_unix_s=time_unix_s,
+        level=level,
+        kind=kind,
         reserved_bits=(level & 0xF) << 4 | 1,
-    )  # fmt: skip
+    )
 
 
 def alarm_record(
@@ -327,8 +331,11 @@ def alarm_record(
     status += boxes.ljust(ALARM_BOXES * box_size, b"\0") + bytes(10)
     return _record(
         [(ALARM_STATUS, status)],
-        r_nbr=r_nbr, time_unix_s=time_unix_s, level=level, main_type=ALARM,
-    )  # fmt: skip
+        r_nbr=r_nbr,
+        time_unix_s=time_unix_s,
+        level=level,
+        main_type=ALARM,
+    )
 
 
 def technical_alarms(shown: Displayed) -> tuple[tuple[str, int], ...]:
@@ -350,7 +357,7 @@ def displayed_request(interval_s: int, *, with_extended: bool = False) -> bytes:
     return frame(_header(len(body), [(0, 0)], level=0) + body)
 
 
-def vector_frame(values: Mapping[str, object]) -> bytes:
+def vector_frame(values: Mapping[str, Any]) -> bytes:
     """One framed record, basic class only, from the words of a test vector.
 
     A group is present (status: exists, active) when one of its keys is there; an absent group has
@@ -372,12 +379,13 @@ def vector_frame(values: Mapping[str, object]) -> bytes:
     Raises ValueError for a key that is not listed here, so that no vector passes for nothing.
     """
     given = dict(values)
-    level, r_nbr = int(_taken(given, "dri_level", 10)), int(_taken(given, "r_nbr", 0))
-    time = given.pop("time", 0)
+    level, r_nbr, time = (
+        given.pop(k, d) for k, d in (("dri_level", 10), ("r_nbr", 0), ("time", 0))
+    )
     source = given.pop("hr_source", "ecg")
-    source_bits = HR_SOURCE[source] if isinstance(source, str) else int(str(source))
+    source = HR_SOURCE.get(source, source)
     status = {g: given.pop(f"{g}_status") for g in GROUPS if f"{g}_status" in given}
-    labels = {g: int(_taken(given, f"{g}_label", 0)) for g in GROUPS if f"{g}_label" in given}
+    labels = {g: given.pop(f"{g}_label") for g in GROUPS if f"{g}_label" in given}
     unknown = sorted(set(given) - set(VALUES))
     if unknown:
         raise ValueError(f"vector: expected only documented keys, got {', '.join(unknown)}")
@@ -385,25 +393,18 @@ def vector_frame(values: Mapping[str, object]) -> bytes:
     present = {VALUES[name][0] for name in given} | set(status) | set(labels)
     if "spo2" in present:
         given.setdefault("pleth_modulation", 2.5)
-    if "ecg" in present and source_bits in (HR_SOURCE["ecg"], HR_SOURCE["ecg_mortara"]):
+    if "ecg" in present and source in (HR_SOURCE["ecg"], HR_SOURCE["ecg_mortara"]):
         given.setdefault("ecg_heart_rate", given.get("heart_rate"))
-    headers = {}
-    for group in present:
-        usual = EXISTS | ACTIVE | (source_bits << HR_SOURCE_SHIFT if group == "ecg" else 0)
-        headers[group] = (int(str(status.get(group, usual))), labels.get(group, 0))
-    return frame(
-        _physiological_record(
-            [(BASIC, _basic(headers, given))],  # type: ignore[arg-type]
-            r_nbr=r_nbr,
-            time_unix_s=int(time.timestamp()) if isinstance(time, datetime) else int(str(time)),
-            level=level,
-        )
+    usual = dict.fromkeys(present, EXISTS | ACTIVE)
+    usual["ecg"] = EXISTS | ACTIVE | source << HR_SOURCE_SHIFT
+    headers = {g: (status.get(g, usual[g]), labels.get(g, 0)) for g in present}
+    record = _physiological_record(
+        [(BASIC, _basic(headers, given))],
+        r_nbr=r_nbr,
+        time_unix_s=int(time.timestamp()) if isinstance(time, datetime) else time,
+        level=level,
     )
-
-
-def _taken(given: dict[str, object], key: str, default: int) -> int:
-    """The whole number under ``key``, taken out of ``given``."""
-    return int(str(given.pop(key, default)))
+    return frame(record)
 
 
 def _basic_shown(shown: Displayed, level: int) -> bytes:

@@ -120,7 +120,10 @@ class PtyWire:
             ready = self._poll.poll(1000 * left_s)
             state = ready[0][1] if ready else 0
             if state & select.POLLIN:
-                return os.read(self._master, MOST_BYTES)
+                try:
+                    return os.read(self._master, MOST_BYTES)
+                except OSError:  # the client went between the two calls
+                    continue
             if not state & select.POLLHUP:
                 return b""
             if self._is_unread or termios.tcgetattr(self._master) != self._untouched:

@@ -15,7 +15,6 @@ ROWS = """\
 120,70,,,,,,95,
 180,71,,,,140,80,100,nurse: repositioned
 """
-SHARED = Path(__file__).parents[3] / "shared" / "recordings"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -96,9 +95,8 @@ def test_a_missing_file_is_refused(tmp_path):
         Recording(tmp_path / "none.csv")
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared recordings are not on this machine")
-def test_every_shared_recording_can_be_replayed():
-    paths = sorted(SHARED.glob("*.csv"))
+def test_every_shared_recording_can_be_replayed(shared):
+    paths = sorted((shared / "recordings").glob("*.csv"))
     assert paths
     for path in paths:
         recording = Recording(path)
