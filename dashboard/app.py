@@ -1,0 +1,326 @@
+"""What is the dashboard made of? One FastAPI server: gate, sign-in, live socket, pages of Dash.
+
+Nothing exists at import; ``create_app`` builds it all from the services it is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import inspect
+import re
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, dcc, html
+from dash.backends import _fastapi
+from dash.development.base_component import Component
+from fastapi import FastAPI
+from pwdlib import PasswordHash
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from dashboard import ids, sign_in
+from dashboard.security import (
+    Gate,
+    People,
+    SessionCookie,
+    SignIns,
+    content_policy,
+    current_actor,
+)
+from dashboard.services import Services, Site
+from dashboard.views import wording
+
+LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-live"
+
+MAX_BODY = 2 * 1024 * 1024  # bytes; the largest thing a page sends is a drawn signature
+GZIP_FROM = 1024  # bytes; below, the header outweighs what is saved
+GZIP_LEVEL = 5  # of 9: within 3 % of the smallest, at a third of the work
+
+SECONDARY = "Secondary display – the bedside monitor's own alarms stay primary."
+
+
+class Page(Protocol):
+    """A module of ``dashboard.pages``.
+
+    ``PATH`` is "/chair/<chair>": each name in brackets is one path segment and becomes a keyword
+    argument, as text. A page whose path can name what is not there also has
+    ``exists(services, **params) -> bool``, plain or async.
+    """
+
+    PATH: str
+    TITLE: str
+
+    async def layout(self, services: Services, **params: str) -> Component | None:
+        """The page, or None where ``params`` name nothing."""
+        ...
+
+    def register(self, app: Dash, services: Services) -> None:
+        """Add the page's callbacks, all of them ``async def``."""
+        ...
+
+
+def create_app(
+    services: Services,
+    pages: Sequence[Page],
+    people: People,
+    *,
+    hosts: Collection[str] = (),
+    is_tls: bool = False,
+    hasher: PasswordHash | None = None,
+) -> FastAPI:
+    """The whole server; ``hosts`` are the names it answers to besides loopback.
+
+    ``server.state.dash`` is the Dash app. Routes of one's own belong before the call's end, in a
+    page's ``register``: whatever is added later stands behind the route that takes every path.
+    """
+    sign_ins, cookie = SignIns(people, hasher=hasher), SessionCookie(is_tls)
+
+    @asynccontextmanager
+    async def life(_server: FastAPI) -> AsyncIterator[None]:
+        async with services.hub.serving():
+            yield
+
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    server.router.routes += [
+        Route("/healthz", _healthz),
+        Route("/live/signed-in", _signed_in),
+        WebSocketRoute("/live/ws", services.hub.serve),
+        *sign_in.routes(services.site, sign_ins, cookie),
+    ]
+    app = Dash(
+        __name__,  # where assets/ lies
+        server=server,
+        title="Vigil",
+        update_title="",
+        index_string=INDEX,
+        # The pages come and go in one container, so no layout ever holds all ids at once.
+        suppress_callback_exceptions=True,
+    )
+    app.layout = lambda: shell(services.site)
+    _register_router(app, services, pages)
+    for page in pages:
+        page.register(app, services)
+    # Dash would do this with the first request to one of its own paths; a first visit to
+    # /chair/1 would then be served without our assets and with scripts that have no hash yet.
+    app._setup_server()
+    server.router.routes.append(Route("/{path:path}", _every_other_path(app, services, pages)))
+    server.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
+    server.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)
+    server.add_middleware(  # last, so that it stands outermost
+        Gate,
+        sign_ins=sign_ins,
+        cookie=cookie,
+        hosts=hosts,
+        policy=content_policy([*app.csp_hashes(), _script_hash(THEME)]),
+    )
+    server.state.dash = app
+    return server
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _signed_in(_request: Request) -> Response:
+    """Says by its status whether the sign-in still holds; a refused socket cannot say why."""
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+# Which page a path means.
+
+
+def find(pages: Sequence[Page], path: str) -> tuple[Page, dict[str, str]] | None:
+    """The page of ``path`` (not percent-encoded) and what its brackets stand for."""
+    for page in pages:
+        pattern = re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", page.PATH)
+        if match := re.fullmatch(pattern, path):
+            return page, match.groupdict()
+    return None
+
+
+async def is_there(services: Services, pages: Sequence[Page], path: str) -> bool:
+    found = find(pages, path)
+    if found is None:
+        return False
+    page, params = found
+    exists = getattr(page, "exists", None)
+    answer = exists(services, **params) if exists else True
+    return await answer if inspect.isawaitable(answer) else bool(answer)
+
+
+def _every_other_path(app: Dash, services: Services, pages: Sequence[Page]) -> Any:
+    """The last route. Dash's own, added behind it at start, would answer 200 to any path."""
+
+    async def other(request: Request) -> Response:
+        if await is_there(services, pages, request.url.path):
+            status = HTTPStatus.OK
+        elif "text/html" in request.headers.get("accept", ""):
+            status = HTTPStatus.NOT_FOUND
+        else:
+            return PlainTextResponse("There is nothing here.", HTTPStatus.NOT_FOUND)
+        with _as_dash_request(request):
+            return HTMLResponse(app.index(), status)
+
+    return other
+
+
+@contextmanager
+def _as_dash_request(request: Request) -> Iterator[None]:
+    """What Dash 4.4.1 does around its own index, and needs to make one."""
+    token = _fastapi.set_current_request(request)
+    try:
+        yield
+    finally:
+        _fastapi.reset_current_request(token)
+
+
+def _register_router(app: Dash, services: Services, pages: Sequence[Page]) -> None:
+    @app.callback(
+        Output(PAGE, "children"),
+        Output(PAGE_TITLE, "data"),
+        Input(LOCATION, "pathname"),
+    )
+    async def show(pathname: str | None) -> tuple[Component, str]:
+        found = find(pages, unquote(pathname or "/"))
+        if found is not None:
+            page, params = found
+            content = await page.layout(services, **params)
+            if content is not None:
+                return content, f"{page.TITLE} – {services.site.clinic}"
+        return not_found(), f"Not found – {services.site.clinic}"
+
+    app.clientside_callback(
+        "title => { if (title) document.title = title; }", Input(PAGE_TITLE, "data")
+    )
+
+
+# What stands on every page.
+
+
+def shell(site: Site) -> Component:
+    """Header, banners, and the place for the page; drawn anew for whoever is signed in."""
+    return dmc.MantineProvider(
+        defaultColorScheme="dark",
+        theme={"primaryColor": "indigo", "fontFamily": "var(--sans)"},
+        children=[
+            dcc.Location(id=LOCATION, refresh="callback-nav"),
+            dcc.Store(id=PAGE_TITLE),
+            dcc.Store(id=ids.LIVE_EVENT),  # set by live.js
+            html.Div(id=NOT_LIVE, role="alert", hidden=True, style=NOT_LIVE_STYLE),
+            header(site),
+            html.Main(id=PAGE),
+        ],
+    )
+
+
+def header(site: Site) -> Component:
+    """One bar: the clinic, where to go, what this screen is and is not, who is signed in."""
+    actor = current_actor()
+    simulated = [html.Strong("SIMULATED DATA", className="shell-simulated")]
+    return html.Header(
+        className="shell-bar",
+        children=[
+            dcc.Link(site.clinic, href="/", className="shell-clinic"),
+            html.Nav(
+                className="shell-nav",
+                children=[
+                    dcc.Link("Board", href="/"),
+                    *(
+                        dcc.Link(str(number), href=f"/chair/{number}", title=name)
+                        for number, name in site.chairs
+                    ),
+                    dcc.Link("Review", href="/review"),
+                ],
+            ),
+            *(simulated if site.is_simulated else []),
+            html.Span(SECONDARY, className="shell-secondary"),
+            dmc.ColorSchemeToggle(
+                lightIcon="☀",
+                darkIcon="☾",
+                variant="subtle",
+                color="gray",
+                size="lg",
+                attributes={"root": {"aria-label": "Light or dark"}},
+            ),
+            *(
+                [
+                    html.Span(
+                        f"{actor.name}, {wording.ROLE[actor.role]}", className="shell-person"
+                    ),
+                    html.Form(
+                        html.Button("Sign out", type="submit", className="shell-sign-out"),
+                        action="/logout",
+                        method="POST",
+                    ),
+                ]
+                if actor
+                else []
+            ),
+        ],
+    )
+
+
+def not_found() -> Component:
+    return html.Div(
+        className="shell-not-found",
+        children=[
+            html.H1("There is nothing here"),
+            html.P("The page, chair or session you asked for does not exist."),
+            dcc.Link("Back to the board", href="/", className="button"),
+        ],
+    )
+
+
+# Here and not in the style sheet: the one thing that must be seen when everything else failed.
+NOT_LIVE_STYLE = {
+    "position": "fixed",
+    "inset": "0 0 auto 0",
+    "zIndex": 1000,
+    "padding": "14px 24px",
+    "background": "#a50f1b",
+    "color": "#ffffff",
+    "fontSize": "1.5rem",
+    "fontWeight": 700,
+    "textAlign": "center",
+}
+
+# Mantine sets the scheme only once React runs; before that, a light page would flash in a dark
+# room. It keeps the choice under this name.
+THEME = (
+    "document.documentElement.setAttribute('data-mantine-color-scheme', "
+    "localStorage.getItem('mantine-color-scheme-value') === 'light' ? 'light' : 'dark');"
+)
+
+
+def _script_hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+INDEX = f"""<!doctype html>
+<html lang="en" data-mantine-color-scheme="dark">
+<head>
+{{%metas%}}
+<title>{{%title%}}</title>
+<script>{THEME}</script>
+{{%favicon%}}
+{{%css%}}
+</head>
+<body>
+{{%app_entry%}}
+<footer>
+{{%config%}}
+{{%scripts%}}
+{{%renderer%}}
+</footer>
+</body>
+</html>
+"""

@@ -1,0 +1,442 @@
+/* What do the live numbers say right now? This is the only code that writes them.
+
+   One socket for the chairs of the page (#live-root). Each message writes its numbers first, in the
+   same task; sparklines and the trend follow in the next frame. The page decides nothing: alarms
+   are the server's word. What only the page can know is whether it still hears the server. */
+(() => {
+  'use strict';
+
+  const TICK_MS = 500;
+  const SILENCE_MS = 5000; // no message, and a heartbeat is due every 2 s: the screen is not live
+  const RETRY_MS = 200, RETRY_AT_MOST_MS = 1500;
+  const LATE_MS = 10000; // a message so late was waiting in a tab that slept
+  const DRIFT = 0.001; // how fast two clocks may drift apart: far more than any crystal does
+  const SLEPT_MS = 2000;
+  const ROTATE_MS = 2000;
+  const STALE_S = 10, CUFF_GRACE_S = 120, CUFF_INTERVAL_S = 900;
+  const TREND_EVERY_MS = 1000, TREND_POINTS = 3600;
+  const SPARK_SPAN = 20; // a sparkline shows at least so many units, or noise looks like drama
+  const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s'];
+  const RANK = {low: 1, medium: 2, high: 3};
+  const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
+    nibp_diastolic: 'diastolic', nibp_mean: 'mean'};
+
+  const chairs = new Map(); // number as text -> what is known of it
+  let socket = null, asked = '', windowMs = 0, started = 0, retry = 0, wait = RETRY_MS;
+  let boot = '', seq = 0, heard = -Infinity, isLive = true;
+  let speed = 1, anchor = 0, anchoredAt = 0;
+  let places = null, frame = 0, trendAt = 0, changed = new Map(), telling = 0;
+  const dirty = new Set();
+
+  // ---- Time -----------------------------------------------------------------------------------
+
+  // performance.now() may stand still while a computer sleeps, the wall clock does not.
+  let perf = performance.now(), wall = Date.now(), slept = 0;
+  const mono = () => {
+    const p = performance.now(), w = Date.now(), jump = (w - wall) - (p - perf);
+    if (jump > SLEPT_MS) slept += jump;
+    perf = p; wall = w;
+    return p + slept;
+  };
+
+  const serverNow = () => anchor + mono() * speed;
+
+  // The message that travelled least sets the clock, so that a late one makes nothing look fresh.
+  const setClock = (now, isFirst) => {
+    const at = mono(), offset = now - at * speed;
+    const kept = anchor - (at - anchoredAt) * speed * DRIFT;
+    if (!isFirst && offset < kept - LATE_MS * speed) return false;
+    anchor = isFirst ? offset : Math.max(offset, kept);
+    anchoredAt = at;
+    return true;
+  };
+
+  // ---- The socket -----------------------------------------------------------------------------
+
+  const root = () => document.getElementById('live-root');
+
+  const open = () => {
+    clearTimeout(retry);
+    const query = new URLSearchParams({chairs: asked, window: windowMs / 1000, since: seq, boot});
+    const mine = new WebSocket(
+      `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live/ws?${query}`);
+    let wasOpen = false;
+    socket = mine;
+    started = mono();
+    mine.onopen = () => { wasOpen = true; };
+    mine.onmessage = event => { if (mine === socket) hear(JSON.parse(event.data)); };
+    mine.onclose = event => {
+      if (mine !== socket) return;
+      socket = null;
+      setLive(false);
+      if (event.code === 1008) return signIn();
+      if (!wasOpen) fetch('/live/signed-in').catch(() => {}); // a 401 leads to the sign-in page
+      retry = setTimeout(open, Math.min(RETRY_AT_MOST_MS, wait * (0.75 + Math.random() / 2)));
+      wait = Math.min(RETRY_AT_MOST_MS, wait * 1.6);
+    };
+  };
+
+  const close = () => {
+    const old = socket;
+    socket = null;
+    clearTimeout(retry);
+    if (old) old.close();
+  };
+
+  const reopen = () => { close(); open(); };
+
+  const follow = () => { // the page that is shown now
+    const r = root(), wanted = r ? r.dataset.chairs || '' : '';
+    const ms = (r && Number(r.dataset.window) || 900) * 1000;
+    if (wanted === asked && ms === windowMs) return;
+    asked = wanted; windowMs = ms; seq = 0;
+    for (const chair of chairs.values()) chair.series = {};
+    if (asked) reopen(); else { close(); setLive(true); }
+  };
+
+  const signIn = () => location.assign(
+    '/login?next=' + encodeURIComponent(location.pathname + location.search));
+
+  const fetched = window.fetch;
+  window.fetch = async (...request) => { // Dash itself says nothing when a callback meets a 401
+    const answer = await fetched(...request);
+    if (answer.status === 401 && new URL(answer.url).origin === location.origin) signIn();
+    return answer;
+  };
+
+  // ---- Messages -------------------------------------------------------------------------------
+
+  const hear = message => {
+    if (message.snapshot) speed = message.speed || Number(root()?.dataset.speed) || 1;
+    if (!setClock(message.now, Boolean(message.snapshot))) return reopen();
+    heard = mono(); wait = RETRY_MS;
+    if (message.cut) return reopen(); // with the seq of before: the server fills what is missing
+    if (message.snapshot && message.boot !== boot) {
+      boot = message.boot;
+      chairs.clear();
+    }
+    const wasLive = isLive;
+    isLive = true;
+    const news = message.snapshot || message.changes || {};
+    for (const number in news) {
+      take(number, news[number]);
+      paint(number);
+      dirty.add(number);
+    }
+    seq = message.seq;
+    if (!wasLive) showLive();
+    tell(news);
+    askFrame();
+  };
+
+  const chairOf = number => {
+    if (!chairs.has(number)) {
+      chairs.set(number, {latest: {}, series: {}, alarms: [], phase: null, link: null,
+        session: null, recording: null, interval_s: null});
+    }
+    return chairs.get(number);
+  };
+
+  const take = (number, parts) => {
+    const chair = chairOf(number);
+    for (const [t, metric, value, quality] of parts.points || []) {
+      if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality};
+      insert(chair.series[metric] ??= {t: [], v: []}, t, value);
+    }
+    for (const part of PARTS) if (part in parts) chair[part] = parts[part];
+    chair.worst = {};
+    for (const {metric, priority} of chair.alarms) {
+      if (metric && !(RANK[chair.worst[metric]] >= RANK[priority])) chair.worst[metric] = priority;
+    }
+  };
+
+  const insert = (series, t, value) => { // in order of time; the same moment again replaces
+    let i = series.t.length;
+    while (i && series.t[i - 1] > t) i--;
+    if (i && series.t[i - 1] === t) { series.v[i - 1] = value; return; }
+    series.t.splice(i, 0, t);
+    series.v.splice(i, 0, value);
+    const old = Math.min(64, series.t.length - 1);
+    if (old === 64 && series.t[old] < t - windowMs) { series.t.splice(0, old); series.v.splice(0, old); }
+  };
+
+  // Callbacks of the page hear of rare events only. A prop keeps its last value, so each event
+  // names every chair of the last two seconds: one that React skips is in the next.
+  const tell = news => {
+    for (const number in news) {
+      if (PARTS.some(part => part in news[number])) changed.set(Number(number), mono());
+    }
+    if (!changed.size || telling) return;
+    telling = setTimeout(() => {
+      telling = 0;
+      window.dash_clientside?.set_props?.('live-event', {data: {seq, chairs: [...changed.keys()]}});
+      for (const [number, at] of changed) if (mono() - at > 2000) changed.delete(number);
+    }, 50);
+  };
+
+  // ---- Words and numbers ----------------------------------------------------------------------
+
+  const say = (el, text) => { // through the text node: the observer below need not hear of it
+    const node = el.firstChild;
+    if (node?.nodeType === 3 && !node.nextSibling) { if (node.data !== text) node.data = text; }
+    else if (node || text) el.textContent = text;
+  };
+
+  const mark = (el, name, value) => {
+    if (value == null) el.removeAttribute(name);
+    else if (el.getAttribute(name) !== value) el.setAttribute(name, value);
+  };
+
+  const isCuff = metric => metric.startsWith('nibp_');
+  const ageS = point => Math.max(0, (serverNow() - point.t) / 1000);
+  const rounded = (metric, value) =>
+    /^(temperature|perfusion)/.test(metric) ? value.toFixed(1) : String(Math.round(value));
+
+  const staleAfterS = (chair, metric, el) => Number(el?.dataset.staleAfterS) || (speed - 1) +
+    (isCuff(metric) ? (chair.session?.cuff_interval_s ?? CUFF_INTERVAL_S) + CUFF_GRACE_S
+      : Math.max(STALE_S, 2.5 * (chair.interval_s || 0)));
+
+  const stateOf = (chair, metric, el) => {
+    const point = chair.latest[metric];
+    if (!point || point.value === null) return 'none';
+    return isLive && ageS(point) <= staleAfterS(chair, metric, el) ? 'live' : 'stale';
+  };
+
+  const number = (el, chair) => {
+    const metric = el.dataset.metric, point = chair.latest[metric];
+    const state = stateOf(chair, metric, el);
+    say(el, state === 'none' ? '---' : rounded(metric, point.value));
+    mark(el, 'data-state', state);
+    mark(el, 'data-age-s', point ? String(Math.floor(ageS(point))) : null);
+    mark(el, 'data-quality', point && point.quality !== 'valid' ? point.quality : null);
+    mark(el, 'data-alarm', chair.worst?.[metric]);
+  };
+
+  const two = n => String(n).padStart(2, '0');
+  const minutes = ms => `${two(Math.floor(ms / 60000))}:${two(Math.floor(ms / 1000) % 60)}`;
+  const span = s => s < 120 ? `${Math.floor(s)} s` : `${Math.floor(s / 60)} min`;
+  const timeOfDay = ms => { const d = new Date(ms); return `${two(d.getHours())}:${two(d.getMinutes())}`; };
+
+  const elapsedMs = ({phase, session}) => {
+    const since = phase === 'infusing' ? session.infusion_started_ms
+      : phase === 'recovery' ? session.infusion_stopped_ms : null;
+    return Math.max(0, serverNow() - (since ?? session.phase_since_ms));
+  };
+
+  const lastCuff = ({latest}) => latest.nibp_systolic || latest.nibp_mean;
+
+  const roles = {
+    'hr-source': (el, chair) => say(el, stateOf(chair, 'heart_rate') === 'none' ? '' : 'ECG'),
+    'cuff-time': (el, chair) => say(el, lastCuff(chair) ? timeOfDay(lastCuff(chair).t) : ''),
+    'cuff-age': (el, chair) => {
+      const cuff = lastCuff(chair);
+      say(el, cuff ? span(ageS(cuff)) : '');
+      mark(el, 'data-overdue', cuff && ageS(cuff) > staleAfterS(chair, 'nibp_') ? 'true' : null);
+    },
+    elapsed: (el, chair) => say(el, chair.session ? minutes(elapsedMs(chair)) : ''),
+    remaining: (el, chair) => {
+      const left = chair.phase === 'infusing' && chair.session
+        ? chair.session.planned_min * 60000 - elapsedMs(chair) : null;
+      say(el, left === null ? '' : left < 0 ? `−${minutes(-left)}` : minutes(left));
+      mark(el, 'data-overdue', left < 0 ? 'true' : null);
+    },
+    phase: (el, {phase}) => say(el, !phase ? '' : phase === 'aborted' ? 'Ended early'
+      : phase[0].toUpperCase() + phase.slice(1)),
+    link: (el, {link}) => {
+      say(el, !link?.text ? '' : link.since_ms === null ? link.text
+        : `${link.text} ${span(Math.max(0, serverNow() - link.since_ms) / 1000)}`);
+      mark(el, 'title', link?.detail || null);
+    },
+    'alarm-text': (el, {alarms}) => { // the server's order; while one is high, only high ones rotate
+      const high = alarms.filter(alarm => alarm.priority === 'high');
+      const shown = high.length ? high : alarms, more = alarms.length - 1;
+      const alarm = shown[Math.floor(mono() / ROTATE_MS) % shown.length];
+      say(el, !alarm ? '' : more ? `${alarm.text}  +${more}` : alarm.text);
+    },
+    delta: (el, chair) => {
+      const metric = el.dataset.metric || el.dataset.of, state = stateOf(chair, metric);
+      const base = chair.session?.baseline?.[BASELINE[metric]];
+      const has = base != null && state !== 'none';
+      const by = has ? Math.round(chair.latest[metric].value) - Math.round(base) : 0;
+      say(el, !has ? '' : by > 0 ? `+${by}` : by < 0 ? `−${-by}` : '±0');
+      mark(el, 'data-state', state);
+    },
+  };
+
+  const tile = (el, chair) => {
+    const top = chair.alarms.reduce(
+      (worst, {priority}) => RANK[worst] >= RANK[priority] ? worst : priority, null);
+    const isFresh = Object.keys(chair.latest).some(
+      metric => !isCuff(metric) && stateOf(chair, metric) === 'live');
+    mark(el, 'data-link', chair.link?.state);
+    mark(el, 'data-phase', chair.phase || 'none');
+    mark(el, 'data-alarm', top);
+    mark(el, 'data-acked', top && chair.alarms.every(
+      alarm => alarm.priority !== top || alarm.acknowledged_by) ? 'true' : null);
+    mark(el, 'data-stale', String(!isFresh));
+    mark(el, 'data-recording', chair.recording === null ? null : String(chair.recording));
+  };
+
+  const placesOf = chair => { // where the page speaks of a chair; found anew when the page changes
+    if (!places) {
+      places = new Map();
+      for (const el of document.querySelectorAll('[data-tile], [data-chair]')) {
+        const write = el.dataset.tile ? tile : el.dataset.role ? roles[el.dataset.role]
+          : el.dataset.metric ? number : null;
+        const key = el.dataset.tile || el.dataset.chair;
+        if (!places.has(key)) places.set(key, []);
+        if (write) places.get(key).push([el, write]);
+      }
+    }
+    return places.get(chair) || [];
+  };
+
+  const paint = number => {
+    const chair = chairOf(number);
+    for (const [el, write] of placesOf(number)) write(el, chair);
+  };
+
+  const paintAll = () => { placesOf(''); for (const number of places.keys()) paint(number); };
+
+  const setLive = is => { if (is !== isLive) { isLive = is; showLive(); } };
+
+  const showLive = () => {
+    const bar = document.getElementById('not-live');
+    if (bar) {
+      const last = heard > 0 ? `the numbers are from ${timeOfDay(Date.now() - (mono() - heard))}` : 'no connection';
+      say(bar, isLive ? '' : `SCREEN NOT LIVE – ${last}; look at the bedside monitor`);
+      bar.hidden = isLive;
+    }
+    paintAll();
+  };
+
+  // ---- Drawings, one frame behind the numbers ---------------------------------------------------
+
+  const askFrame = () => { if (!frame && dirty.size) frame = requestAnimationFrame(draw); };
+
+  const draw = () => {
+    frame = 0;
+    for (const el of document.querySelectorAll('[data-spark]')) {
+      if (dirty.has(el.dataset.chair)) spark(el, chairOf(el.dataset.chair));
+    }
+    const trend = document.querySelector('[data-trend]');
+    if (!trend || !dirty.has(trend.dataset.trend)) return dirty.clear();
+    const isDue = mono() - trendAt >= TREND_EVERY_MS;
+    const isDrawn = isDue && plot(trend, chairOf(trend.dataset.trend));
+    dirty.clear();
+    if (isDrawn) trendAt = mono(); else dirty.add(trend.dataset.trend); // the next tick tries again
+  };
+
+  const gapMs = chair => Math.max(STALE_S, 2.5 * (chair.interval_s || 0)) * 1000;
+
+  const spark = (el, chair) => {
+    const canvas = el.tagName === 'CANVAS' ? el : el.querySelector('canvas') ||
+      el.appendChild(Object.assign(document.createElement('canvas'),
+        {style: 'display: block; width: 100%; height: 100%'}));
+    const dots = window.devicePixelRatio || 1;
+    const width = Math.round(el.clientWidth * dots), height = Math.round(el.clientHeight * dots);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
+    const pen = canvas.getContext('2d');
+    pen.clearRect(0, 0, width, height);
+    const {t, v} = chair.series[el.dataset.spark] || {t: [], v: []};
+    const known = v.filter(value => value !== null);
+    if (!known.length) return;
+    const low = Math.min(...known), high = Math.max(...known);
+    const range = Math.max(SPARK_SPAN, high - low), base = (low + high - range) / 2;
+    const from = serverNow() - windowMs, pad = 2 * dots, gap = gapMs(chair);
+    pen.beginPath();
+    for (let i = 0; i < t.length; i++) {
+      if (v[i] === null || t[i] < from) continue;
+      const x = (t[i] - from) / windowMs * width;
+      const y = height - pad - (v[i] - base) / range * (height - 2 * pad);
+      if (i && v[i - 1] !== null && t[i] - t[i - 1] <= gap) pen.lineTo(x, y); else pen.moveTo(x, y);
+    }
+    pen.strokeStyle = getComputedStyle(el).color;
+    pen.lineWidth = 1.5 * dots;
+    pen.lineJoin = 'round';
+    pen.stroke();
+  };
+
+  // Both neighbours of a stretch without data end there: a null between them breaks the line.
+  const line = (chair, metric) => {
+    const {t, v} = chair.series[metric] || {t: [], v: []}, gap = isCuff(metric) ? Infinity : gapMs(chair);
+    const x = [], y = [], step = Math.ceil(t.length / (TREND_POINTS / 2));
+    const add = i => {
+      if (x.length && t[i] - x[x.length - 1] > gap * step) { x.push(t[i]); y.push(null); }
+      x.push(t[i]); y.push(v[i]);
+    };
+    if (step < 3) { for (let i = 0; i < t.length; i++) add(i); return dated(x, y); }
+    for (let i = 0; i < t.length; i += step) { // too many: of each stretch its lowest and highest
+      let low = i, high = i;
+      for (let j = i; j < Math.min(i + step, t.length); j++) {
+        if (v[j] < v[low]) low = j;
+        if (v[j] > v[high]) high = j;
+      }
+      add(Math.min(low, high));
+      if (low !== high) add(Math.max(low, high));
+    }
+    return dated(x, y);
+  };
+
+  const bars = chair => { // each cuff reading a stroke from diastolic to systolic
+    const {t, v} = chair.series.nibp_systolic || {t: [], v: []};
+    const diastolic = chair.series.nibp_diastolic || {t: [], v: []}, x = [], y = [];
+    t.forEach((at, i) => {
+      const j = diastolic.t.indexOf(at);
+      if (j >= 0) { x.push(at, at, at); y.push(v[i], diastolic.v[j], null); }
+    });
+    return dated(x, y);
+  };
+
+  const dated = (x, y) => [x.map(ms => new Date(ms)), y];
+
+  const plot = (el, chair) => {
+    const graph = el.querySelector('.js-plotly-plot');
+    if (!window.Plotly || !graph?.data) return false;
+    const x = [], y = [], which = [];
+    graph.data.forEach(({meta}, i) => {
+      if (!meta?.metric && meta?.cuff !== 'bar') return;
+      const [xs, ys] = meta.metric ? line(chair, meta.metric) : bars(chair);
+      x.push(xs); y.push(ys); which.push(i);
+    });
+    if (which.length) window.Plotly.restyle(graph, {x, y}, which);
+    return true;
+  };
+
+  // ---- What keeps it going --------------------------------------------------------------------
+
+  const tick = () => {
+    if (asked && socket && mono() - Math.max(heard, started) > SILENCE_MS) {
+      setLive(false);
+      reopen();
+    }
+    paintAll();
+    askFrame();
+  };
+
+  const wake = () => { // a tab that comes back has missed its timers
+    if (document.hidden) return;
+    const isSilent = mono() - heard > SILENCE_MS;
+    if (asked && isSilent) { setLive(false); reopen(); }
+    for (const number of chairs.keys()) dirty.add(number);
+    tick();
+  };
+
+  const isPlotly = ({target}) => target.closest?.('.js-plotly-plot');
+
+  new MutationObserver(records => {
+    if (records.every(isPlotly)) return;
+    places = null;
+    follow();
+    paintAll(); // before the browser paints: no new element is seen empty
+    for (const number of places.keys()) if (number) dirty.add(number);
+    askFrame();
+  }).observe(document.documentElement, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ['data-chairs', 'data-window'],
+  });
+  document.addEventListener('visibilitychange', wake);
+  window.addEventListener('pageshow', wake);
+  window.addEventListener('online', wake);
+  setInterval(tick, TICK_MS);
+  follow();
+})();

@@ -1,0 +1,408 @@
+"""How do changes reach the screens? One log a chair, one socket a screen, nothing that can grow.
+
+The engine publishes on its own thread; what it publishes is encoded once and kept in a bounded
+log. A screen has no queue of its own, only a place in that log: one that reads slowly gets what it
+missed in one message, one that fell too far behind is told so, a stalled one costs nothing more.
+
+    {"boot", "seq", "now", "speed", "snapshot": {chair: {"points": [[t_ms, metric, value, quality]],
+        "alarms", "phase", "link", "session", "recording", "interval_s"}}}
+    {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
+    {"seq", "now"}               every 2 s, whatever else was sent
+    {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from clinical import links
+from clinical.clock import Clock
+from clinical.snapshot import AlarmView, ChairView, Change, LiveSnapshot, SessionView
+from clinical.vitals import Observation
+
+HEARTBEAT_S = 2.0
+SEND_TIMEOUT_S = 10.0  # a peer that takes nothing for so long is gone
+RECHECK_S = 10.0  # how long a socket may outlive the sign-in that opened it
+HISTORY_MS = 2 * 3600 * 1000  # the longest trend a page asks for
+HISTORY_CHANGES = 4 * 3600  # of a chair: two frames a second for as long; bounds a fast sender
+BEHIND_CHANGES = 120  # of a chair: two minutes at 1 Hz; more is cheaper to ask for again
+WINDOW_S = 900
+
+BAD_REQUEST, NO_SUCH_CHAIR, SIGNED_OUT = 4400, 4404, 1008  # why a socket was closed
+
+# Of the parts of a Change, the ones of each that a screen needs anew.
+SENT_WITH = {
+    "alarms": ("alarms",),
+    "phase": ("phase", "session"),
+    "session": ("phase", "session"),
+    "link": ("link", "interval_s"),
+    "recording": ("recording",),
+}
+
+
+class Entry(NamedTuple):
+    """One change of one chair, encoded. ``parts`` maps a key of the message to its JSON."""
+
+    seq: int
+    t_ms: int  # of its newest point, or of the change where it has none
+    points: str  # JSON arrays joined by commas
+    parts: Mapping[str, str]
+
+
+class Screen:
+    """Who watches: which chairs, read up to where, and whether there is something to send."""
+
+    def __init__(self, chairs: tuple[int, ...]) -> None:
+        self.chairs = chairs
+        self.seq = 0
+        self.ready = asyncio.Event()
+        self.beat_due = False
+        self.end: tuple[int, str] | None = None  # close code and reason, once it is over
+
+
+class LiveHub:
+    """The live feed: what the engine publishes, kept for two hours and sent to every screen.
+
+    ``publish`` may be called on any thread; all else but ``fill`` belongs to the event loop.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        chairs: Iterable[int],
+        *,
+        boot_ns: int | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        recheck_s: float = RECHECK_S,
+    ) -> None:
+        boot_ns = time.time_ns() if boot_ns is None else boot_ns
+        self.boot = f"{boot_ns:x}"
+        # Each process numbers on from its start in seconds times 2**20, so that the `since` of
+        # another process never falls into this one's numbers; exact in a JavaScript number.
+        self._base = boot_ns // 10**9 << 20
+        self._seq = self._base
+        self._clock = clock
+        self._heartbeat_s = heartbeat_s
+        self._send_timeout_s = send_timeout_s
+        self._recheck_s = recheck_s
+        self._log: dict[int, deque[Entry]] = {
+            chair: deque(maxlen=HISTORY_CHANGES) for chair in chairs
+        }
+        self._snapshot: LiveSnapshot | None = None
+        self._lock = threading.Lock()  # held for appends and copies only, never while encoding
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_waking = False
+        self._screens: set[Screen] = set()
+
+    # What comes in.
+
+    def fill(self, chair: int, observations: Iterable[Observation]) -> None:
+        """Put the record's past into a chair's log, oldest first, before the first ``publish``."""
+        for observation in observations:
+            self._append(chair, Entry(self._base, *_points((observation,)), {}))
+
+    def publish(self, snapshot: LiveSnapshot, changes: Sequence[Change]) -> None:
+        """Take the engine's changes and return at once; screens are served by the event loop."""
+        entries = [(change.chair, _entry(snapshot, change, self._base)) for change in changes]
+        with self._lock:
+            self._snapshot = snapshot
+            for chair, entry in entries:
+                self._append(chair, entry)
+                self._seq = max(self._seq, entry.seq)
+            if self._loop is None or self._is_waking:
+                return
+            self._is_waking = True
+        try:
+            self._loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:  # the server is down already, and with it every screen
+            pass
+
+    def _append(self, chair: int, entry: Entry) -> None:
+        log = self._log.get(chair)
+        if log is None:  # a chair that this site does not show
+            return
+        log.append(entry)
+        while 0 < log[0].t_ms < entry.t_ms - HISTORY_MS:
+            log.popleft()
+
+    # What goes out.
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve screens from the running loop until the end of the block, then close them."""
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+        beat = asyncio.create_task(self._beat(), name="live heartbeat")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loop = None
+            beat.cancel()
+            for screen in self._screens:
+                screen.end = (1001, "the server stops")
+                screen.ready.set()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """The endpoint ``/live/ws?chairs=1,2&since=SEQ&window=SECONDS``.
+
+        Without ``chairs`` all of them; unknown ones are left out, as a screen may outlive a chair.
+        ``window`` bounds how far back a first snapshot goes, not what a ``since`` fills in.
+        """
+        await socket.accept()
+        try:
+            chairs, since, window_s = self._asked(socket.query_params)
+        except ValueError as refused:
+            await socket.close(BAD_REQUEST, str(refused))
+            return
+        if not chairs:
+            await socket.close(NO_SUCH_CHAIR, "none of these chairs is watched here")
+            return
+        screen = Screen(chairs)
+        self._screens.add(screen)
+        listener = asyncio.create_task(self._listen(socket, screen), name="live listener")
+        try:
+            await self._send(socket, self._first(screen, since, window_s))
+            while screen.end is None:
+                await screen.ready.wait()
+                screen.ready.clear()
+                if news := self._news(screen):
+                    await self._send(socket, news)
+                if screen.beat_due:
+                    screen.beat_due = False
+                    await self._send(socket, f'{{"seq":{screen.seq},"now":{self._now_ms()}}}')
+            await socket.close(*screen.end)
+        except (WebSocketDisconnect, TimeoutError, RuntimeError):
+            pass  # RuntimeError is how starlette says that the socket is closed already
+        finally:
+            self._screens.discard(screen)
+            listener.cancel()
+
+    async def _send(self, socket: WebSocket, text: str) -> None:
+        async with asyncio.timeout(self._send_timeout_s):
+            await socket.send_text(text)
+
+    async def _listen(self, socket: WebSocket, screen: Screen) -> None:
+        """End ``screen`` when its peer goes away, or when whoever opened it has signed out."""
+        still_signed_in: Callable[[], Awaitable[bool]] | None
+        still_signed_in = getattr(socket.state, "still_signed_in", None)
+        loop = asyncio.get_running_loop()
+        recheck_at = loop.time() + self._recheck_s
+        while screen.end is None:
+            try:
+                async with asyncio.timeout_at(recheck_at):
+                    message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    screen.end = (1000, "")
+            except TimeoutError:
+                recheck_at = loop.time() + self._recheck_s
+                if still_signed_in is not None and not await still_signed_in():
+                    screen.end = (SIGNED_OUT, "signed out")
+        screen.ready.set()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            for screen in self._screens:
+                screen.beat_due = True
+                screen.ready.set()
+
+    def _wake(self) -> None:
+        self._is_waking = False
+        for screen in self._screens:
+            screen.ready.set()
+
+    def _asked(self, query: Mapping[str, str]) -> tuple[tuple[int, ...], int, int]:
+        """Chairs, since and window of a request. Raises ValueError in words for its sender."""
+        since = _whole(query, "since", 0)
+        window_s = max(0, _whole(query, "window", WINDOW_S))
+        if not query.get("chairs"):
+            return tuple(self._log), since, window_s
+        try:
+            asked = {int(chair) for chair in query["chairs"].split(",") if chair}
+        except ValueError as error:
+            raise ValueError("chairs must be whole numbers with commas between them") from error
+        return tuple(chair for chair in self._log if chair in asked), since, window_s
+
+    def _first(self, screen: Screen, since: int, window_s: int) -> str:
+        """The first message: every part of every chair, and the points that ``screen`` lacks."""
+        with self._lock:
+            snapshot, screen.seq = self._snapshot, self._seq
+            logs = {chair: tuple(self._log[chair]) for chair in screen.chairs}
+        # Outside of this process's numbers: a first visit, or the since of another process.
+        is_full = not self._base < since <= screen.seq
+        now_ms = self._now_ms()
+        chairs = []
+        for chair, log in logs.items():
+            view = snapshot.chairs.get(chair) if snapshot else None
+            if is_full or (log and log[0].seq > since):  # or part of what it lacks is gone
+                kept = [entry for entry in log if entry.t_ms >= now_ms - window_s * 1000]
+                points = _latest_before(view, kept[0].t_ms if kept else now_ms) if view else []
+            else:
+                kept, points = [entry for entry in log if entry.seq > since], []
+            points += [entry.points for entry in kept if entry.points]
+            chairs.append(_chair(chair, points, _parts(view, PARTS), is_whole=True))
+        return (
+            f'{{"boot":"{self.boot}","seq":{screen.seq},"now":{now_ms},'
+            f'"speed":{_number(self._clock.speed)},"snapshot":{{{",".join(chairs)}}}}}'
+        )
+
+    def _news(self, screen: Screen) -> str | None:
+        """What changed for ``screen`` since it was told last; several changes become one."""
+        chairs, is_cut = [], False
+        with self._lock:
+            since, screen.seq = screen.seq, self._seq
+            for chair in screen.chairs:
+                entries: deque[Entry] = deque()
+                for entry in reversed(self._log[chair]):
+                    if entry.seq <= since or len(entries) > BEHIND_CHANGES:
+                        break
+                    entries.appendleft(entry)
+                if entries:
+                    is_cut |= len(entries) > BEHIND_CHANGES
+                    parts = {key: value for entry in entries for key, value in entry.parts.items()}
+                    points = [entry.points for entry in entries if entry.points]
+                    chairs.append(_chair(chair, points, parts, is_whole=False))
+        if not chairs:
+            return None
+        head = f'{{"seq":{screen.seq},"now":{self._now_ms()},'
+        if is_cut:
+            return head + '"cut":true}'
+        return head + f'"changes":{{{",".join(chairs)}}}}}'
+
+    def _now_ms(self) -> int:
+        return _ms(self._clock.now())
+
+
+# Facts to JSON.
+
+
+def _entry(snapshot: LiveSnapshot, change: Change, base: int) -> Entry:
+    """Encode ``change``: once, for however many screens."""
+    keys = [key for part in sorted(change.parts) for key in SENT_WITH.get(part, ())]
+    parts = _parts(snapshot.chairs.get(change.chair), keys)
+    t_ms, points = _points(change.points)
+    return Entry(base + change.sequence, t_ms or _ms(snapshot.as_of), points, parts)
+
+
+def _points(observations: Sequence[Observation]) -> tuple[int, str]:
+    """The newest time (ms; 0 where there are none) and the points, as JSON arrays and commas."""
+    times = [_ms(observation.observed_at) for observation in observations]
+    arrays = (
+        f'[{t_ms},"{observation.metric}",{_number(observation.value)},"{observation.quality}"]'
+        for t_ms, observation in zip(times, observations, strict=True)
+    )
+    return max(times, default=0), ",".join(arrays)
+
+
+def _number(value: float | None) -> str:
+    """JSON knows no NaN: one in the stream would blind every screen at once."""
+    if value is None or not math.isfinite(value):
+        return "null"
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _ms_or_none(at: datetime | None) -> int | None:
+    return None if at is None else _ms(at)
+
+
+def _latest_before(view: ChairView, t_ms: int) -> list[str]:
+    """The newest value of each metric that was last measured before ``t_ms``: a cuff, say."""
+    old = (latest for latest in view.latest.values() if _ms(latest.observed_at) < t_ms)
+    points = _points(sorted(old, key=lambda latest: latest.observed_at))[1]
+    return [points] if points else []
+
+
+def _parts(view: ChairView | None, keys: Iterable[str]) -> dict[str, str]:
+    return {key: json.dumps(PARTS[key](view), separators=(",", ":")) for key in keys}
+
+
+def _alarm(alarm: AlarmView) -> dict[str, Any]:
+    return {
+        "id": str(alarm.alarm_id),
+        "text": alarm.text,
+        "kind": alarm.kind,
+        "priority": alarm.priority,
+        "metric": alarm.metric,
+        "direction": alarm.direction,
+        "value": alarm.value,
+        "limit": alarm.limit,
+        "onset_ms": _ms(alarm.onset_at),
+        "acknowledged_by": alarm.acknowledged_by,
+        "acknowledged_ms": _ms_or_none(alarm.acknowledged_at),
+    }
+
+
+def _link(view: ChairView) -> dict[str, Any]:
+    return {
+        "state": view.link,
+        "text": links.TEXT[view.link],
+        "detail": view.link_detail,
+        "since_ms": _ms_or_none(view.link_since),
+    }
+
+
+def _session(session: SessionView) -> dict[str, Any]:
+    baseline = session.baseline
+    return {
+        "id": str(session.session),
+        "patient": session.patient,
+        "phase": session.phase,
+        "phase_since_ms": _ms(session.phase_since),
+        "infusion_started_ms": _ms_or_none(session.infusion_started_at),
+        "infusion_stopped_ms": _ms_or_none(session.infusion_stopped_at),
+        "planned_min": session.planned_infusion_min,
+        "infusion_number": session.infusion_number,
+        "series_length": session.series_length,
+        "baseline": baseline
+        and {
+            "systolic": baseline.systolic_mmhg,
+            "diastolic": baseline.diastolic_mmhg,
+            "mean": baseline.mean_mmhg,
+            "heart_rate": baseline.heart_rate_bpm,
+            "spo2": baseline.spo2_pct,
+        },
+        "cuff_interval_s": session.cuff_interval_s,
+    }
+
+
+# A chair that the engine has not spoken of yet has no parts: null, never a guess.
+PARTS: dict[str, Callable[[ChairView | None], Any]] = {
+    "alarms": lambda view: [_alarm(alarm) for alarm in view.alarms] if view else [],
+    "phase": lambda view: view.session.phase if view and view.session else None,
+    "session": lambda view: _session(view.session) if view and view.session else None,
+    "link": lambda view: _link(view) if view else None,
+    "recording": lambda view: view.is_recording if view else None,
+    "interval_s": lambda view: view.interval_s if view else None,
+}
+
+
+def _chair(chair: int, points: Iterable[str], parts: Mapping[str, str], *, is_whole: bool) -> str:
+    """``"3":{"points":[...],...}``; no points leave the key out of a mere change."""
+    joined = ",".join(points)
+    members = [f'"points":[{joined}]'] if joined or is_whole else []
+    members += [f'"{key}":{value}' for key, value in parts.items()]
+    return f'"{chair}":{{{",".join(members)}}}'
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(query.get(name) or default)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a whole number") from error

@@ -1,0 +1,339 @@
+"""Who may come in? One gate around every path and every socket, and the sign-ins it asks.
+
+The gate stands outermost, as pure ASGI: Dash's own hooks cover neither deep links nor sockets.
+Whatever is not in ``OPEN`` needs a sign-in, so that a new route is closed until someone opens it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pwdlib import PasswordHash
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clinical.sign_off import Actor
+
+OPEN = frozenset({("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+FOREIGN_SITE, SIGN_IN_NEEDED = 4403, 1008  # close codes of a refused socket
+
+TRIES = parse("10 per minute")  # wrong passwords of one user from one address
+TRIES_OF_ADDRESS = parse("60 per minute")  # of all users: one address cannot try a list of names
+HASHES_AT_ONCE = 2  # each takes 64 MiB and about 0.1 s of a core
+KNOWN_FOR_S = 3.0  # how long an answer "signed in" is believed without asking again
+TRUSTED_FOR_S = 600.0  # ... and while the record cannot be asked: a full disk blinds no screen
+KNOWN_AT_MOST = 1024
+
+signed_in: ContextVar[Actor | None] = ContextVar("signed_in", default=None)
+
+
+def current_actor() -> Actor | None:
+    """Who makes the request that is being answered; None outside of one, or on an open path."""
+    return signed_in.get()
+
+
+class People(Protocol):
+    """What the gate asks of the record. Every call may block, and may raise SQLAlchemyError."""
+
+    def find(self, user: str) -> tuple[Actor, str] | None:
+        """A user who may sign in, and the hash of their password."""
+        ...
+
+    def start_sign_in(self, user: str, token_hash: str, now: datetime) -> None: ...
+
+    def signed_in(self, token_hash: str, now: datetime) -> Actor | None:
+        """Who holds the token. Asking counts as use: it puts off the end for idleness."""
+        ...
+
+    def end_sign_in(self, token_hash: str, now: datetime) -> None: ...
+
+
+class WrongPassword(Exception):
+    """The user is unknown or the password wrong; which of the two is nobody's business."""
+
+
+class TooManyTries(Exception):
+    """This user or this address must wait a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    actor: Actor
+    asked_s: float  # monotonic, when the record said so
+
+
+class SignIns:
+    """Opens, checks and ends sign-ins. The record holds the hash of a token, never the token.
+
+    ``now`` is the time of the record; ``hasher`` the password scheme (Argon2id by default).
+    """
+
+    def __init__(
+        self,
+        people: People,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hasher: PasswordHash | None = None,
+    ) -> None:
+        self._people = people
+        self._now = now
+        self._hasher = hasher or PasswordHash.recommended()
+        # Verified in place of an unknown user's, so that both answers take as long.
+        self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
+        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+        self._tries = MovingWindowRateLimiter(MemoryStorage())
+        self._known: dict[str, Known] = {}
+
+    async def open(self, user: str, password: str, address: str) -> str:
+        """Sign ``user`` in and return the token. Raises WrongPassword, TooManyTries."""
+        async with self._hashing:
+            if not (
+                self._tries.test(TRIES, user, address)
+                and self._tries.test(TRIES_OF_ADDRESS, address)
+            ):
+                raise TooManyTries
+            found = await asyncio.to_thread(self._people.find, user)
+            expected = found[1] if found else self._nobodys_hash
+            is_right = await asyncio.to_thread(self._hasher.verify, password, expected)
+        if found is None or not is_right:
+            self._tries.hit(TRIES, user, address)
+            self._tries.hit(TRIES_OF_ADDRESS, address)
+            raise WrongPassword
+        token = secrets.token_urlsafe(32)
+        await asyncio.to_thread(self._people.start_sign_in, user, _hash(token), self._now())
+        return token
+
+    async def actor(self, token: str) -> Actor | None:
+        """Who holds ``token``, as the record said at most ``KNOWN_FOR_S`` ago; None: nobody.
+
+        An open live page asks too, and asking counts as use: no wall goes dark for want of clicks.
+        """
+        token_hash, now_s = _hash(token), time.monotonic()
+        known = self._known.get(token_hash)
+        if known and now_s < known.asked_s + KNOWN_FOR_S:
+            return known.actor
+        try:
+            actor = await asyncio.to_thread(self._people.signed_in, token_hash, self._now())
+        except SQLAlchemyError:
+            if known is None or now_s > known.asked_s + TRUSTED_FOR_S:
+                raise
+            return known.actor
+        self._known.pop(token_hash, None)
+        if actor is not None:
+            if len(self._known) >= KNOWN_AT_MOST:
+                self._known.clear()
+            self._known[token_hash] = Known(actor, now_s)
+        return actor
+
+    async def close(self, token: str) -> None:
+        """End the sign-in of ``token``, here and now and in the record."""
+        token_hash = _hash(token)
+        await asyncio.to_thread(self._people.end_sign_in, token_hash, self._now())
+        self._known.pop(token_hash, None)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """The cookie that carries the token. With TLS its name makes the browser hold it to that."""
+
+    is_tls: bool
+
+    @property
+    def name(self) -> str:
+        return "__Host-vigil_session" if self.is_tls else "vigil_session"
+
+    def token(self, connection: HTTPConnection) -> str | None:
+        return connection.cookies.get(self.name) or None
+
+    def put(self, response: Response, token: str) -> None:
+        """No lifetime: it ends with the browser, and before that when the record says so."""
+        response.set_cookie(
+            self.name, token, path="/", httponly=True, secure=self.is_tls, samesite="strict"
+        )
+
+    def drop(self, response: Response) -> None:
+        response.delete_cookie(
+            self.name, path="/", httponly=True, secure=self.is_tls, samesite="strict"
+        )
+
+
+def foreign_site(headers: Headers) -> str | None:
+    """Why a request that could change something comes from another site; None where it does not.
+
+    A browser names the site it speaks for: always on a socket, always on a POST. A caller that
+    names none is no browser but a program with a cookie of its own (a bench, a script), which no
+    other site can steer; it is let in unless Sec-Fetch-Site says otherwise.
+    """
+    origin = headers.get("origin")
+    if origin is not None:
+        if urlsplit(origin).netloc.lower() == headers.get("host", "").lower():
+            return None
+        return f"{origin} is not this site"
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        return "the request comes from another site"
+    return None
+
+
+def local_path(path: str | None) -> str:
+    """``path`` where it is a page of this site, else ``/``: a sign-in never leads elsewhere."""
+    if not path or not path.startswith("/") or not path.isprintable():
+        return "/"
+    if path.startswith("//") or "\\" in path:  # both name another host to a browser
+        return "/"
+    return path
+
+
+def content_policy(script_hashes: Iterable[str]) -> str:
+    """The Content-Security-Policy of every answer; ``script_hashes`` are Dash's inline scripts.
+
+    Styles may be inline: Plotly and Mantine lay out with them, and without it one covers the page.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            " ".join(("script-src 'self'", *script_hashes)),
+            "style-src 'self' 'unsafe-inline'",
+            "connect-src 'self'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "worker-src 'self' blob:",
+            "manifest-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "object-src 'none'",
+        )
+    )
+
+
+class Gate:
+    """Lets in who is signed in, under a host name of ours, from our own pages; adds the headers.
+
+    ``hosts`` are the names this server answers to besides loopback, without a port.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        sign_ins: SignIns,
+        cookie: SessionCookie,
+        hosts: Collection[str],
+        policy: str,
+    ) -> None:
+        self.app = app
+        self._sign_ins = sign_ins
+        self._cookie = cookie
+        self._hosts = LOOPBACK | {host.lower().strip("[]") for host in hosts}
+        self._headers = {
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            # Not no-referrer: with that a browser sends the sign-in form with Origin: null.
+            "referrer-policy": "same-origin",
+            "x-frame-options": "DENY",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=()",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        method, path = scope["method"], scope["path"]
+        send = self._with_headers(path, send)
+        app = self.app
+        if not self._is_our_host(connection):
+            app = _refusal(HTTPStatus.MISDIRECTED_REQUEST, "This is not the address of Vigil.")
+        elif method not in SAFE_METHODS and (why := foreign_site(connection.headers)):
+            app = _refusal(HTTPStatus.FORBIDDEN, f"Refused: {why}.")
+        elif (method, path) not in OPEN:
+            actor = await self._actor(connection)
+            if actor is None:
+                app = _to_sign_in(connection, method)
+            signed_in.set(actor)
+        await app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        actor = None
+        if not self._is_our_host(connection) or foreign_site(connection.headers):
+            code = FOREIGN_SITE
+        else:
+            code, actor = SIGN_IN_NEEDED, await self._actor(connection)
+        if actor is None:
+            await receive()
+            await send({"type": "websocket.close", "code": code})
+            return
+
+        async def still_signed_in() -> bool:
+            return await self._actor(connection) is not None
+
+        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        state["still_signed_in"] = still_signed_in
+        signed_in.set(actor)
+        await self.app(scope, receive, send)
+
+    async def _actor(self, connection: HTTPConnection) -> Actor | None:
+        token = self._cookie.token(connection)
+        return None if token is None else await self._sign_ins.actor(token)
+
+    def _is_our_host(self, connection: HTTPConnection) -> bool:
+        """A name that leads here without being ours is how DNS rebinding gets past Origin."""
+        try:
+            return urlsplit(f"//{connection.headers.get('host', '')}").hostname in self._hosts
+        except ValueError:
+            return False
+
+    def _with_headers(self, path: str, send: Send) -> Send:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                # Assets may lie in the cache but are asked after; a page with patients may not.
+                headers.setdefault(
+                    "cache-control", "no-cache" if path.startswith("/assets/") else "no-store"
+                )
+            await send(message)
+
+        return send_with_headers
+
+
+def _refusal(status: HTTPStatus, words: str) -> ASGIApp:
+    return PlainTextResponse(words, status)
+
+
+def _to_sign_in(connection: HTTPConnection, method: str) -> ASGIApp:
+    """To the form for a person who opens a page, a bare 401 for everything else."""
+    if method != "GET" or "text/html" not in connection.headers.get("accept", ""):
+        return _refusal(HTTPStatus.UNAUTHORIZED, "Sign in first.")
+    wanted = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
+    return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", HTTPStatus.SEE_OTHER)

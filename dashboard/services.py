@@ -1,0 +1,43 @@
+"""What does a page need to do its work? Services, made in one place and handed to all pages.
+
+No Dash here: a test, or a program without a screen, can build these too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clinical.clock import Clock
+from clinical.ports import Desk
+from clinical.snapshot import LiveSnapshot
+
+if TYPE_CHECKING:  # pages that read no record run without the database
+    from dashboard.live import LiveHub
+    from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The clinic as its screens name it. ``chairs`` are (number, name), in the order of the board.
+
+    ``speed`` is how many times faster than real time the clock runs: 1.0 in every clinic.
+    """
+
+    clinic: str
+    chairs: tuple[tuple[int, str], ...]
+    is_simulated: bool = False
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``snapshot`` gives the newest picture of all chairs; it returns at once and never blocks."""
+
+    desk: Desk
+    snapshot: Callable[[], LiveSnapshot]
+    hub: LiveHub
+    database: Database
+    clock: Clock
+    site: Site
