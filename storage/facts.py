@@ -1,0 +1,123 @@
+"""How do facts become rows, and how does a session come back from its rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from clinical.record import (
+    AlarmEvent,
+    BaselineLocked,
+    Fact,
+    Gap,
+    ItemAnswered,
+    LinkChanged,
+    PhaseChanged,
+    Reading,
+    SessionOpened,
+    StatementSigned,
+    StoredSession,
+    Vitals,
+)
+from storage import alarms, checklists, observations, sessions, sign_offs
+from storage.ledger import UnknownSession, rows_of
+from storage.models import (
+    AlarmEventRow,
+    AnswerRow,
+    BaselineRow,
+    GapRow,
+    LinkChangeRow,
+    NumberedRow,
+    PhaseChangeRow,
+    SessionRow,
+    SignOffRow,
+)
+
+RareFact = (
+    SessionOpened
+    | PhaseChanged
+    | BaselineLocked
+    | AlarmEvent
+    | LinkChanged
+    | Gap
+    | ItemAnswered
+    | StatementSigned
+)
+
+RECORD: dict[type[RareFact], Callable[..., object]] = {
+    SessionOpened: sessions.open_session,
+    PhaseChanged: sessions.record_phase,
+    BaselineLocked: sessions.record_baseline,
+    AlarmEvent: alarms.record_alarm_event,
+    LinkChanged: sessions.record_link,
+    Gap: sessions.record_gap,
+    ItemAnswered: checklists.record_answer,
+    StatementSigned: sign_offs.record_sign_off,
+}
+
+OF_ROW: dict[type[NumberedRow], Callable[[Any, UUID], RareFact]] = {
+    PhaseChangeRow: sessions.phase_of,
+    BaselineRow: sessions.baseline_of,
+    AlarmEventRow: alarms.alarm_event_of,
+    LinkChangeRow: sessions.link_of,
+    GapRow: sessions.gap_of,
+    AnswerRow: checklists.answer_of,
+    SignOffRow: sign_offs.sign_off_of,
+}
+
+
+def append(db: Session, fact: Fact, *, written_at: datetime) -> None:
+    """Append one fact; ``written_at`` is now, aware.
+
+    Raises UnknownSession, IntegrityError where the record forbids it, and ValueError (or
+    StatementError) for a fact that no row can hold.
+    """
+    if isinstance(fact, Vitals):
+        observations.append_vitals(db, [fact])
+    elif isinstance(fact, Reading):
+        observations.append_readings(db, [fact])
+    else:
+        RECORD[type(fact)](db, fact, written_at=written_at)
+
+
+def facts_of(db: Session, *, session: UUID) -> tuple[RareFact, ...]:
+    """All facts of a session but Vitals and Reading, in the order they were written.
+
+    Raises UnknownSession.
+    """
+    row = db.scalar(select(SessionRow).where(col(SessionRow.public_id) == session))
+    if row is None:
+        raise UnknownSession(f"no session {session} in the record")
+    return _facts_of(db, row)
+
+
+def stored_sessions(db: Session) -> list[StoredSession]:
+    """The sessions still in a chair, oldest first, for the engine to go on from."""
+    return [_stored(db, row) for row in sessions.in_chair(db)]
+
+
+def _facts_of(db: Session, row: SessionRow) -> tuple[RareFact, ...]:
+    numbered: list[tuple[int, RareFact]] = [(row.fact_no, sessions.opened_of(row))]
+    for table, of_row in OF_ROW.items():
+        numbered += [
+            (found.fact_no, of_row(found, row.public_id)) for found in rows_of(db, table, row.id)
+        ]
+    return tuple(fact for _, fact in sorted(numbered, key=lambda pair: pair[0]))
+
+
+def _stored(db: Session, row: SessionRow) -> StoredSession:
+    facts = _facts_of(db, row)
+    times = [fact.until if isinstance(fact, Gap) else fact.at for fact in facts]
+    measured = observations.last_at(db, session_id=row.id)
+    return StoredSession(
+        facts=facts,
+        latest=observations.latest(db, session_id=row.id),
+        cuffs=tuple(observations.cuffs(db, session_id=row.id)),
+        last_at=max(times if measured is None else [*times, measured]),
+    )

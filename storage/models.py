@@ -1,0 +1,332 @@
+"""Which tables hold the record, and how are its times, keys and order kept?
+
+One row a fact of ``clinical.record``, with the columns named as the fact's fields. Integer keys
+stay inside; what leaves the house is ``public_id``. The order in which rare facts were written is
+their ``fact_no``, drawn from the one table ``fact`` for all kinds, so that a session can be read
+back as it happened. Text columns that hold a clinical enum hold its value. An ``id`` is None until
+the row is flushed; the types leave that out.
+
+No row of APPEND_ONLY is ever changed or deleted: triggers refuse it (migrations/append_only.py).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData
+from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+# Constraints need names, or SQLite migrations cannot drop them.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# SQLite numbers rows by itself only where the key is INTEGER, which holds 64 bits there.
+BIG_INTEGER: Any = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, kept in UTC: TIMESTAMPTZ on PostgreSQL, text in UTC on SQLite.
+
+    Raises ValueError (as StatementError when it comes from a statement) for a naive time: nobody
+    could say later which zone was meant.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"expected a time with its zone, got the naive {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(SQLModel):
+    """What all tables share: one metadata of our own, so that no library's table joins ours."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class UserRow(Row, table=True):
+    """A person who may sign in. ``user`` is the name typed at the sign-in; never used again."""
+
+    __tablename__ = "app_user"
+
+    id: int = Field(default=None, primary_key=True)
+    public_id: UUID = Field(default_factory=uuid4, unique=True)
+    user: str = Field(unique=True)
+    name: str
+    role: str  # clinical.sign_off.Role
+    password_hash: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    deactivated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SignInRow(Row, table=True):
+    """A browser that is signed in. Only the SHA-256 of its token is kept: a stolen copy of the
+    database opens no page. ``expires_at`` is the absolute end, whatever the activity."""
+
+    __tablename__ = "sign_in"
+
+    id: int = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True)
+    user_id: int = Field(foreign_key="app_user.id", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class FactRow(Row, table=True):
+    """In which order, and when, did the rare facts reach the disk?
+
+    ``at`` of a fact is when it happened; ``written_at`` is when it was written, later after an
+    outage. Numbers rise and are never used twice; a hole is a transaction that did not commit.
+    """
+
+    __tablename__ = "fact"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    fact_no: int = Field(default=None, primary_key=True, sa_type=BIG_INTEGER)
+    kind: str
+    written_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SessionRow(Row, table=True):
+    """SessionOpened. Where the session stands is its newest ``phase_change``, never a column."""
+
+    __tablename__ = "infusion_session"
+
+    id: int = Field(default=None, primary_key=True)
+    fact_no: int = Field(foreign_key="fact.fact_no", unique=True, sa_type=BIG_INTEGER)
+    public_id: UUID = Field(unique=True)  # ``session`` of every fact
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    by: str
+    chair: int
+    patient: str
+    planned_infusion_min: int
+    infusion_number: int
+    series_length: int
+    preset: str
+    preset_version: int
+    checklist: str
+    checklist_version: int
+    is_simulated: bool
+
+
+class NumberedRow(Row):
+    """A rare fact of one session, at its place in the order."""
+
+    fact_no: int = Field(primary_key=True, foreign_key="fact.fact_no", sa_type=BIG_INTEGER)
+    session_id: int = Field(foreign_key="infusion_session.id", index=True)
+
+
+class PhaseChangeRow(NumberedRow, table=True):
+    __tablename__ = "phase_change"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    phase: str
+    reason: str
+
+
+class BaselineRow(NumberedRow, table=True):
+    __tablename__ = "baseline"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    systolic_mmhg: float
+    diastolic_mmhg: float
+    mean_mmhg: float
+    heart_rate_bpm: float | None
+    spo2_pct: float | None
+    measurement_id_1: str
+    measurement_id_2: str
+
+
+class AlarmEventRow(NumberedRow, table=True):
+    """``session_id`` is null for a chair nobody sat in."""
+
+    __tablename__ = "alarm_event"
+
+    session_id: int | None = Field(  # type: ignore[assignment]
+        default=None, foreign_key="infusion_session.id", index=True
+    )
+    chair: int
+    alarm_id: UUID
+    change: str
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    condition: str
+    kind: str
+    priority: str
+    metric: str | None
+    direction: str | None
+    value: float | None
+    limit: float | None
+    worst: float | None
+    delay_s: float | None
+    phase: str | None
+    text: str
+    by: str
+
+
+class LinkChangeRow(NumberedRow, table=True):
+    __tablename__ = "link_change"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    state: str
+    detail: str
+
+
+class GapRow(NumberedRow, table=True):
+    __tablename__ = "gap"
+
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)
+    reason: str
+
+
+class AnswerRow(NumberedRow, table=True):
+    __tablename__ = "checklist_answer"
+
+    answer_id: UUID = Field(unique=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    checklist: str
+    item: str
+    answer: str
+    note: str
+    evidence: str
+    replaces: UUID | None = Field(default=None, foreign_key="checklist_answer.answer_id")
+
+
+class SignOffRow(NumberedRow, table=True):
+    """StatementSigned, its Signature (``name`` to ``is_adult``) beside it."""
+
+    __tablename__ = "sign_off"
+
+    signature_id: UUID = Field(unique=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    statement: str
+    version: int
+    text: str
+    signer: str
+    name: str
+    method: str
+    mark: str
+    relation: str
+    phone: str
+    transport: str
+    id_checked: bool
+    is_adult: bool
+    sha256: str
+    witness: str
+    witness_name: str
+
+
+class VitalRow(Row, table=True):
+    """One frame of the continuous metrics; each in its own unit (``clinical.vitals.unit_of``).
+
+    ``t_ms`` is ms since 1970 UTC by the host's clock; ``device_ms`` the monitor's own calendar in
+    the same measure, without a zone. ``quality`` is a JSON object from each metric that was sent
+    without a valid value to the reason (or to "questionable", beside the value); null where all is
+    valid. A metric that was not sent is null and not in ``quality``. Only heart and respiratory
+    rate can come from more than one sensor, hence their two sources.
+
+    The key has no row number beside it: 124 instead of 187 KiB a session-hour on SQLite. Only
+    ever add nullable columns: copying this table takes a clinic offline for half a minute.
+    """
+
+    __tablename__ = "vital"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    session_id: int = Field(foreign_key="infusion_session.id", primary_key=True)
+    t_ms: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    heart_rate: float | None
+    pulse_rate: float | None
+    spo2: float | None
+    perfusion_index: float | None
+    resp_rate: float | None
+    etco2: float | None
+    fico2: float | None
+    ibp1_systolic: float | None
+    ibp1_diastolic: float | None
+    ibp1_mean: float | None
+    ibp2_systolic: float | None
+    ibp2_diastolic: float | None
+    ibp2_mean: float | None
+    hr_source: str | None
+    rr_source: str | None
+    device_ms: int | None = Field(default=None, sa_type=BIG_INTEGER)
+    quality: str | None
+
+
+class ReadingRow(Row, table=True):
+    """One value with its own time. ``source`` is "" where none was named: it is part of the key.
+
+    ``device_time`` is the monitor's own clock in ISO 8601, without a zone unless it gave one.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    session_id: int = Field(foreign_key="infusion_session.id", primary_key=True)
+    t_ms: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    metric: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    value: float | None
+    quality: str
+    device_time: str | None
+    measurement_id: str | None
+
+
+class CommandRow(Row, table=True):
+    """What a person asked for and got; ``command_id`` is unique: a double click counts once."""
+
+    __tablename__ = "command"
+
+    id: int = Field(default=None, primary_key=True)
+    command_id: UUID = Field(unique=True)
+    kind: str
+    by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AuditRow(Row, table=True):
+    """Who did what, each row chained to the one before by its hash.
+
+    ``detail`` is canonical JSON. ``prev_hash`` is unique: the chain cannot fork.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: int = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    action: str
+    detail: str
+    prev_hash: str = Field(unique=True)
+    hash: str
+
+
+FACT = Row.metadata.tables["fact"]
+VITAL = Row.metadata.tables["vital"]
+READING = Row.metadata.tables["reading"]
+
+# All but the accounts.
+APPEND_ONLY = tuple(
+    table for table in sorted(Row.metadata.tables) if table not in ("app_user", "sign_in")
+)
