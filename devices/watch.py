@@ -13,6 +13,7 @@ DAMAGED_SHARE = 0.2  # of the pieces of the window, good and garbled
 WINDOW_S = 10
 # At least so many intervals, or a slow monitor's window would hold two records.
 WINDOW_INTERVALS = 5
+RUN_ENDS_S = 8.0  # without a byte; longer than any monitor's interval
 # Plugging in costs one or two pieces: half a frame, a spark. Three are no accident.
 FEWEST_GARBLED = 3
 
@@ -28,6 +29,7 @@ class Watch:
         self._settings = settings
         self._good_s = opened_s  # last good frame; before the first: the opening
         self._heard_s = opened_s  # last byte
+        self._vain_s: float | None = None  # first byte of a run that gave no good frame yet
         self._is_proven = False
         self._seconds: deque[tuple[int, int, int]] = deque()  # second, good, garbled
 
@@ -38,9 +40,11 @@ class Watch:
 
     def heard(self, now_s: float, good: int, garbled: int) -> None:
         """Note that bytes came, and what they completed."""
+        if self._vain_s is None or now_s - self._heard_s > RUN_ENDS_S:
+            self._vain_s = now_s
         self._heard_s = now_s
         if good:
-            self._good_s, self._is_proven = now_s, True
+            self._good_s, self._vain_s, self._is_proven = now_s, None, True
         if good or garbled:
             second = int(now_s)
             if self._seconds and self._seconds[-1][0] == second:
@@ -55,8 +59,10 @@ class Watch:
             self._seconds.popleft()
         quiet_s = max(self._settings.quiet_after_s, QUIET_INTERVALS * interval_s)
         if now_s - self._good_s > quiet_s:
-            # Half the time, because a cable that is pulled within a record leaves bytes too.
-            if now_s - self._heard_s < quiet_s / 2:
+            # Bytes that still come and have come for a while: neither the half record before a
+            # pulled cable nor the one that ends a silence.
+            is_vain = self._vain_s is not None and now_s - self._vain_s > quiet_s / 2
+            if is_vain and now_s - self._heard_s < quiet_s / 2:
                 return LinkState.DAMAGED, NO_VALID_RECORD.format(self._settings)
             return LinkState.QUIET, SILENT.format(now_s - self._good_s)
         garbled = sum(second[2] for second in self._seconds)

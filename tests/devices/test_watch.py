@@ -50,6 +50,22 @@ def test_a_cable_pulled_within_a_record_is_quiet_not_damaged(watch):
     assert state(watch, 205.1) is LinkState.QUIET
 
 
+def test_the_half_record_that_ends_a_silence_is_no_damage(watch):
+    watch.heard(200.0, good=1, garbled=0)
+    assert state(watch, 230.0) is LinkState.QUIET
+    watch.heard(230.1, good=0, garbled=0)
+    assert state(watch, 230.1) is LinkState.QUIET
+    watch.heard(230.3, good=1, garbled=0)
+    assert state(watch, 230.3) is LinkState.LIVE
+
+
+def test_noise_after_a_silence_is_damage_soon(watch):
+    watch.heard(200.0, good=1, garbled=0)
+    for tenth in range(30):
+        watch.heard(230.0 + tenth / 10, good=0, garbled=0)
+    assert state(watch, 232.9) is LinkState.DAMAGED
+
+
 def test_bytes_without_a_valid_record_are_damage_and_name_the_settings(watch):
     for tenth in range(60):
         watch.heard(OPENED_S + tenth / 10, good=0, garbled=0)
