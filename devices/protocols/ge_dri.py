@@ -249,14 +249,16 @@ class Decoder:
             return Garbled(piece, reason, self._offset)
 
         kind = MAIN_TYPES.get(main_type, RecordKind.UNKNOWN)
-        sizes = SUBRECORD_SIZES if kind is RecordKind.PHYSIOLOGICAL else {}
+        is_physiological = kind is RecordKind.PHYSIOLOGICAL
         basic_at = None
         for at, subrecord in _listed(sr_desc):
             start = HEADER.size + at
-            if at < 0 or start + sizes.get(subrecord, 0) > length:
+            size = SUBRECORD_SIZES.get(subrecord, 0) if is_physiological else 0
+            if at < 0 or start + size > length:
                 reason = f"a subrecord of type {subrecord} at {at} leaves the {length} bytes"
                 return Garbled(piece, reason, self._offset)
-            if sizes and subrecord == DISPLAYED_VALUES and _class_of(record, start) == BASIC:
+            is_shown = is_physiological and subrecord == DISPLAYED_VALUES
+            if is_shown and _class_of(record, start) == BASIC:
                 basic_at = start
         if basic_at is None:
             return OtherRecord(self._offset, number, level, kind)
