@@ -208,11 +208,9 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     What was open is open again. Signals get their full age limit to come back: an alarm that was
     open does not end for want of values that nobody was there to read.
     """
-    first, *rest = stored.facts
-    if not isinstance(first, SessionOpened):
-        raise ValueError(f"a session begins with SessionOpened, got {type(first).__name__}")
+    first = stored.opened
     session = opened(first)
-    for fact in rest:
+    for fact in stored.facts[1:]:
         session = fold(session, fact)
     conditions = dict(session.conditions)
     lost = {}

@@ -50,10 +50,14 @@ TICK = timedelta(seconds=1)  # ages, overdue cuffs and the recovery time are loo
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What one frame said; ``at`` is its arrival, aware UTC."""
+    """What one frame said; ``at`` is its arrival, aware UTC.
+
+    ``interval_s`` is how often the monitor is asked to speak, where the link knows.
+    """
 
     observations: tuple[Observation, ...]
     at: datetime
+    interval_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     if session is not None and session.known_cuff is not None:
         session, observations = _without_known_cuff(session, observations)
     latest = {**state.latest, **{obs.metric: obs for obs in observations}}
-    state = replace(state, latest=latest)
+    state = replace(state, latest=latest, interval_s=event.interval_s or state.interval_s)
     if session is None or not observations:
         return replace(state, session=session), Effects(points=observations)
     session = _judged(session, observations, event.at)

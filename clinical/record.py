@@ -198,3 +198,11 @@ class StoredSession:
     latest: Mapping[Metric, Observation]
     cuffs: tuple[tuple[Observation, ...], ...]
     last_at: datetime
+
+    @property
+    def opened(self) -> SessionOpened:
+        """The first fact. Raises ValueError where the record begins with another."""
+        first = self.facts[0]
+        if not isinstance(first, SessionOpened):
+            raise ValueError(f"a session begins with SessionOpened, got {type(first).__name__}")
+        return first

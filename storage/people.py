@@ -59,12 +59,16 @@ def deactivate(db: Session, *, user: str, by: str, now: datetime) -> None:
     """Close an account and sign it out everywhere; what it did stays. Raises UnknownUser."""
     row = _active(db, user)
     row.deactivated_at = now
-    db.execute(
-        update(SignInRow)
-        .where(col(SignInRow.user_id) == row.id, col(SignInRow.revoked_at).is_(None))
-        .values(revoked_at=now)
-    )
+    _sign_out_everywhere(db, row, now)
     audit.append(db, at=now, by=by, action="deactivate_user", detail={"user": user})
+
+
+def set_password(db: Session, *, user: str, password_hash: str, by: str, now: datetime) -> None:
+    """Replace a password and sign the account out everywhere. Raises UnknownUser."""
+    row = _active(db, user)
+    row.password_hash = password_hash
+    _sign_out_everywhere(db, row, now)
+    audit.append(db, at=now, by=by, action="set_password", detail={"user": user})
 
 
 def start_sign_in(
@@ -126,6 +130,14 @@ def end_sign_in(db: Session, *, token_hash: str, now: datetime) -> None:
     row.revoked_at = now
     user = db.get_one(UserRow, row.user_id)
     audit.append(db, at=now, by=user.user, action="sign_out")
+
+
+def _sign_out_everywhere(db: Session, row: UserRow, now: datetime) -> None:
+    db.execute(
+        update(SignInRow)
+        .where(col(SignInRow.user_id) == row.id, col(SignInRow.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
 
 
 def _active(db: Session, user: str) -> UserRow:

@@ -1,0 +1,325 @@
+"""What can be typed after ``vigil``? Each command imports what it needs, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dashboard.config import Config
+
+app = typer.Typer(
+    name="vigil",
+    help="Keeps watch over ketamine infusion sessions. A secondary display: the bedside monitor's "
+    "own alarms stay primary.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+users = typer.Typer(help="Accounts of the people who sign in.", no_args_is_help=True)
+app.add_typer(users, name="user")
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", help="The clinic's TOML file.", show_default=False)
+]
+
+
+def main() -> None:
+    app()
+
+
+def _fail(reason: object, code: int = 2) -> NoReturn:
+    typer.echo(f"vigil: {reason}", err=True)
+    raise typer.Exit(code)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"vigil {version('vigil')}")
+        raise typer.Exit
+
+
+@app.callback()
+def vigil(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web page.")] = 8050,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Times as fast as real.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same patients.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier demos first.")] = False,
+    accounts: Annotated[
+        Path | None, typer.Option(help="Write address and accounts to this file as JSON.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the demo's record.")] = None,
+) -> None:
+    """A simulated clinic of four chairs, in the browser. SIMULATED DATA, not for clinical use."""
+    import threading
+
+    from dashboard.clinic import Clinic
+    from dashboard.demo import HOST, Demo, write_accounts
+    from dashboard.serving import PortBusy, bind, serve
+
+    _stop_on_sigterm()
+    try:
+        listener = bind(HOST, port)
+    except PortBusy as busy:
+        _fail(busy, 1)
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    shown = Demo(port=listener.getsockname()[1], speed=speed, seed=seed, is_fresh=fresh, data=data)
+    stop = threading.Event()
+    with shown.monitors():
+        clinic = Clinic(shown.config, shown.clock)
+        past = threading.Thread(target=shown.write_history, args=(clinic, stop), name="history")
+        try:
+            made = shown.accounts(clinic.database)
+            shown.prepare(clinic)
+            clinic.start()
+
+            def ready() -> None:
+                if accounts is not None:
+                    write_accounts(accounts, url, made)
+                typer.echo(f"Vigil demo, SIMULATED DATA: {url}")
+                for account in made:
+                    typer.echo(f"  {account['user']:10} {account['password']}")
+                typer.echo("Stop with Ctrl-C.")
+                sys.stdout.flush()
+                past.start()
+
+            serve(clinic, listener, ready)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            if past.ident is not None:
+                past.join()
+            clinic.stop()
+
+
+@app.command()
+def run(config: ConfigFile) -> None:
+    """Watch the monitors that a configuration file names."""
+    from dashboard.clinic import Clinic
+    from dashboard.clock import SteadyClock
+    from dashboard.serving import PortBusy, bind, serve
+    from storage.database import SchemaTooNew
+
+    _stop_on_sigterm()
+    settings = _config(config)
+    try:
+        listener = bind(settings.host, settings.http_port)
+    except PortBusy as busy:
+        _fail(busy, 1)
+    try:
+        clinic = Clinic(settings, SteadyClock())
+    except SchemaTooNew as error:
+        _fail(error, 1)
+    try:
+        clinic.start()
+        host, port = listener.getsockname()[:2]
+        serve(clinic, listener, lambda: typer.echo(f"Vigil: http://{host}:{port}"))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        clinic.stop()
+
+
+@app.command()
+def simulate(
+    monitor: Annotated[str | None, typer.Argument(help="Kind of monitor; see --list.")] = None,
+    port: Annotated[
+        str | None, typer.Option(help="pty:PATH, tcp:HOST:PORT, serial:DEVICE or file:PATH.")
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(help="A scripted session; see --list.")] = None,
+    recording: Annotated[Path | None, typer.Option(help="Replay this CSV instead.")] = None,
+    speed: Annotated[float, typer.Option(help="Times as fast as real.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same patient.")] = 0,
+    at: Annotated[float, typer.Option(help="Start so many seconds into the script.")] = 0.0,
+    faults: Annotated[str, typer.Option(help="Such as split,drop:0.01,stall:20s.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Name monitors and scenarios.")] = False,
+) -> None:
+    """Be a bedside monitor made of software, until Ctrl-C."""
+    from simulators import __main__ as simulators
+
+    if list_:
+        raise typer.Exit(simulators.main(["--list"]))
+    if monitor is None or port is None:
+        _fail("expected a monitor and --port; --list shows what there is")
+    given = {"--scenario": scenario, "--recording": recording, "--faults": faults or None}
+    options = [part for name, value in given.items() if value for part in (name, str(value))]
+    numbers = ["--speed", str(speed), "--seed", str(seed), "--at", str(at)]
+    raise typer.Exit(simulators.main([monitor, "--port", port, *numbers, *options]))
+
+
+@app.command()
+def decode(
+    monitor: Annotated[str, typer.Argument(help="Kind of monitor; see 'vigil monitors'.")],
+    file: Annotated[str, typer.Argument(help="Recorded bytes, or - for standard input.")],
+) -> None:
+    """Print what recorded bytes say: one JSON object a line, a summary on standard error."""
+    import json
+
+    from devices.decode import Summary
+    from devices.decode import decode as lines_of
+    from devices.registry import PROTOCOLS
+
+    if monitor not in PROTOCOLS:
+        _fail(f"expected a monitor, one of {', '.join(PROTOCOLS)}, got {monitor}")
+    summary = Summary()
+    try:
+        for line in lines_of(PROTOCOLS[monitor], _chunks(file), summary):
+            sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `| head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    except OSError as error:
+        _fail(f"cannot read {file}: {error.strerror}")
+    typer.echo(
+        f"{summary.frames} frames, {summary.garbled} garbled, {summary.bytes} bytes"
+        + (f" ({summary.unfinished} after the last frame)" if summary.unfinished else ""),
+        err=True,
+    )
+    raise typer.Exit(0 if summary.frames else 1)
+
+
+def _chunks(file: str) -> Iterator[bytes]:
+    opened: Any = sys.stdin.buffer if file == "-" else open(file, "rb")  # noqa: SIM115
+    with opened as source:
+        while chunk := source.read1(65536):  # what there is: a pipe is decoded as it comes
+            yield chunk
+
+
+@app.command()
+def monitors(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The monitors that Vigil can read, and what each was proven with."""
+    import json
+
+    from devices.registry import PROTOCOLS
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "title": entry.title,
+            "metrics": sorted(entry.metrics),
+            "settings": str(entry.settings),
+            "proof": entry.proof.value,
+        }
+        for name, entry in PROTOCOLS.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}  {row['title']}")
+        typer.echo(f"    line     {row['settings']}")
+        typer.echo(f"    reads    {', '.join(row['metrics'])}")
+        typer.echo(f"    proof    {row['proof']}")
+
+
+@users.command("add")
+def user_add(
+    user: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    config: ConfigFile,
+    role: Annotated[str, typer.Option(help="nurse, clinician or director.")] = "nurse",
+    name: Annotated[str | None, typer.Option(help="The name that signatures show.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Add an account; the password is asked for, and never shown."""
+    import getpass
+    from datetime import UTC, datetime
+
+    from pwdlib import PasswordHash
+
+    from clinical.sign_off import Role
+    from storage import people
+    from storage.database import migrate, open_database
+
+    if role not in list(Role):
+        _fail(f"expected a role, one of {', '.join(Role)}, got {role}")
+    settings = _config(config)
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
+    if len(password) < PASSWORD_MIN:
+        _fail(f"expected a password of at least {PASSWORD_MIN} characters, got {len(password)}")
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(settings.database_url)
+    database = open_database(settings.database_url)
+    try:
+        with database.writing() as db:
+            people.add_user(
+                db,
+                user=user,
+                name=name or user,
+                role=Role(role),
+                password_hash=PasswordHash.recommended().hash(password),
+                by=f"command line ({getpass.getuser()})",
+                now=datetime.now(UTC),
+            )
+    except people.UserExists as error:
+        _fail(error, 1)
+    finally:
+        database.close()
+    typer.echo(f"{user} can sign in as {role}")
+
+
+@users.command("list")
+def user_list(config: ConfigFile) -> None:
+    """Every account, with its role."""
+    from storage import people
+    from storage.database import migrate, open_database
+
+    settings = _config(config)
+    if not settings.data.exists():
+        _fail(f"there is no record yet in {settings.data}", 1)
+    migrate(settings.database_url)
+    database = open_database(settings.database_url)
+    try:
+        with database.reading() as db:
+            for row in people.list_users(db):
+                closed = "  deactivated" if row.deactivated_at else ""
+                typer.echo(f"{row.user:20} {row.role:10} {row.name}{closed}")
+    finally:
+        database.close()
+
+
+PASSWORD_MIN = 12  # length beats rules about kinds of characters
+
+
+def _config(file: Path) -> Config:
+    from clinical.catalog.document import Malformed
+    from dashboard.config import read_config
+
+    try:
+        return read_config(file)
+    except Malformed as error:
+        _fail(error)
+
+
+def _stop_on_sigterm() -> None:
+    """A service manager's stop ends the program the way Ctrl-C does."""
+    import signal
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,129 @@
+"""How do links, engine, record and screens make one running clinic?
+
+The only place that knows all rooms. What it opens it closes again, in the order that loses nothing:
+links first, then the engine, then the record.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+from clinical.chair import ChairState
+from clinical.clock import Clock
+from clinical.engine import Engine
+from clinical.links import LinkEvent
+from clinical.monitor import Observed
+from clinical.ports import RecorderState
+from dashboard.config import Config
+from dashboard.live import LiveHub
+from devices.link import Frame
+from devices.registry import PROTOCOLS
+from devices.supervisor import Supervisor
+from storage.database import migrate, open_database
+from storage.facts import stored_sessions
+from storage.observations import chair_points
+from storage.writer import StorageWriter
+
+log = logging.getLogger(__name__)
+
+TREND = timedelta(hours=2)  # how much of an open session is shown again after a restart
+
+# A thread that waits for the interpreter gets it within this; five milliseconds, Python's default,
+# would be five times the way from the byte to the screen.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class Clinic:
+    """Acquisition: a link for each chair, one engine, one writer. Screens are served beside it.
+
+    The database is migrated and open sessions are taken up when it is made; nothing moves before
+    ``start``. ``stop`` ends every thread.
+    """
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        migrate(config.database_url)
+        self.config, self.clock = config, clock
+        self.database = open_database(config.database_url)
+        self.hub = LiveHub(clock, [chair.number for chair in config.chairs])
+        self.writer = StorageWriter(
+            open_database(config.database_url, is_writer=True),
+            clock,
+            on_state=self._recorder_changed,
+        )
+        self.engine = Engine(
+            [
+                ChairState(
+                    chair.number,
+                    chair.name,
+                    PROTOCOLS[chair.monitor].settings.interval_s,
+                    config.is_simulated,
+                )
+                for chair in config.chairs
+            ],
+            recorder=self.writer,
+            feed=self.hub,
+            clock=clock,
+        )
+        run = uuid4().hex[:8]
+        self.links = [
+            Supervisor(
+                chair.name,
+                chair.port,
+                PROTOCOLS[chair.monitor],
+                clock,
+                self._receiver(chair.number),
+                baud=chair.baud,
+                ids=run,
+            )
+            for chair in config.chairs
+        ]
+        self._interval_of = {
+            chair.number: partial(getattr, link, "interval_s")
+            for chair, link in zip(config.chairs, self.links, strict=True)
+        }
+
+    def start(self) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._resume()
+        self.engine.start()
+        for link in self.links:
+            link.start()
+
+    def stop(self) -> None:
+        for link in self.links:
+            link.stop()
+        self.engine.stop()
+        self.writer.close()
+        self.database.close()
+
+    def _resume(self) -> None:
+        """Go on with every session that the record has in a chair."""
+        known = {chair.number for chair in self.config.chairs}
+        with self.database.reading() as db:
+            for stored in stored_sessions(db):
+                chair = stored.opened.chair
+                if chair not in known:
+                    log.warning("an open session waits for chair %s, which is not here", chair)
+                    continue
+                since = stored.last_at - TREND
+                self.hub.fill(chair, chair_points(db, session=stored.opened.session, since=since))
+                self.engine.resume(stored, chair)
+
+    def _receiver(self, chair: int) -> Callable[[LinkEvent | Frame], None]:
+        def receive(fact: LinkEvent | Frame) -> None:
+            if isinstance(fact, Frame):
+                interval_s = self._interval_of[chair]()
+                self.engine.post(chair, Observed(fact.observations, fact.received_at, interval_s))
+            else:
+                self.engine.post(chair, fact)
+
+        return receive
+
+    def _recorder_changed(self, state: RecorderState) -> None:
+        self.engine.recorder_changed(state)

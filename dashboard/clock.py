@@ -1,0 +1,26 @@
+"""Which clock does a running Vigil use? UTC anchored to the monotonic clock, or a faster one."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class SteadyClock:
+    """Never steps: UTC is read once, and from then on the monotonic clock carries it.
+
+    ``speed`` scales both clocks for a demonstration (1.0 in a clinic); ``start`` is the UTC time
+    at which such a clock begins (default: now).
+    """
+
+    def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
+        self.speed = speed
+        self._anchor_s = time.monotonic()
+        self._anchor = start or datetime.now(UTC)
+
+    def now(self) -> datetime:
+        passed_s = (time.monotonic() - self._anchor_s) * self.speed
+        return self._anchor + timedelta(seconds=passed_s)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed

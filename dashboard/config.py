@@ -1,0 +1,108 @@
+"""What does a clinic's configuration file say, and is all of it right before anything starts?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clinical.catalog.document import Malformed, Table
+from devices.ports import parse_port
+from devices.registry import PROTOCOLS
+
+CHAIRS_MAX = 64
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ChairConfig:
+    """A chair, the monitor at it and the port it is wired to. ``baud`` None: the monitor's own."""
+
+    number: int
+    name: str
+    monitor: str
+    port: str
+    baud: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One clinic on one machine. ``data`` is the folder of the record.
+
+    ``is_simulated`` marks every page, and every session it records, as SIMULATED DATA.
+    """
+
+    clinic: str
+    data: Path
+    chairs: tuple[ChairConfig, ...]
+    host: str = "127.0.0.1"
+    http_port: int = 8050
+    is_simulated: bool = False
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.data / 'vigil.sqlite'}"
+
+
+def read_config(file: Path) -> Config:
+    """The configuration in ``file``; relative paths are relative to it.
+
+    Raises Malformed with the line, what was expected and what came, before any port is touched.
+    """
+    top = Table.read(file)
+    clinic = top.table("clinic")
+    config = Config(
+        clinic=clinic.take("name", str),
+        data=file.parent / clinic.take("data", str, "data"),
+        host=_host(clinic),
+        http_port=_http_port(clinic),
+        is_simulated=clinic.take("simulated", bool, False),
+        chairs=tuple(_chair(row) for row in top.tables("chairs")),
+    )
+    clinic.done()
+    top.done()
+    _refuse_twice(file, top, config)
+    return config
+
+
+def _host(clinic: Table) -> str:
+    host = clinic.take("host", str, "127.0.0.1")
+    expected = "a loopback address: Vigil does not yet speak TLS"
+    return clinic.checked("host", host, lambda h: h in LOOPBACK, expected)
+
+
+def _http_port(clinic: Table) -> int:
+    port = clinic.take("port", int, 8050)
+    return clinic.checked("port", port, lambda p: 1 <= p <= 65535, "a port from 1 to 65535")
+
+
+def _chair(row: Table) -> ChairConfig:
+    number = row.checked(
+        "number",
+        row.take("number", int),
+        lambda n: 1 <= n <= CHAIRS_MAX,
+        f"a number from 1 to {CHAIRS_MAX}",
+    )
+    monitor = row.take("monitor", str)
+    row.checked("monitor", monitor, PROTOCOLS.__contains__, " or ".join(PROTOCOLS))
+    port = row.take("port", str)
+    try:
+        parse_port(port)
+    except ValueError as error:
+        raise row.wrong("port", "a serial port such as /dev/ttyUSB0", port) from error
+    baud: int | None = row.take("baud", int, None)
+    chair = ChairConfig(number, row.take("name", str, f"Chair {number}"), monitor, port, baud)
+    row.done()
+    return chair
+
+
+def _refuse_twice(file: Path, top: Table, config: Config) -> None:
+    if not config.chairs:
+        raise Malformed(file, top.line_of("chairs"), "at least one chair", "none")
+    rows = top.tables("chairs")
+    for key, values in (
+        ("number", [str(chair.number) for chair in config.chairs]),
+        ("port", [chair.port for chair in config.chairs]),
+    ):
+        for row, value in zip(rows, values, strict=True):
+            if values.count(value) > 1:
+                raise row.wrong(key, "different for each chair", value)
