@@ -108,6 +108,13 @@ def test_a_byte_that_needs_escaping_survives_every_place():
     assert (message.heart_rate, message.spo2) == (0x7D7E, 0x7E7D)
 
 
+def test_an_escape_sets_bit_5_and_does_not_toggle_it():
+    plain = ge.frame({ge.HEART_RATE: 0x60})
+    assert plain.count(b"\x60") == 1
+    (message,) = fed(plain.replace(b"\x60", b"\x7d\x60"))
+    assert message.heart_rate == 0x60
+
+
 def test_a_checksum_that_needs_escaping_is_read():
     spent = [ge.frame({ge.HEART_RATE: rate}) for rate in range(256)]
     assert {wire[-3:-1] for wire in spent} >= {b"\x7d\x5d", b"\x7d\x5e"}

@@ -29,7 +29,7 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are
     ("text", "address"),
     [
         ("/dev/ttyUSB0", SerialAddress("/dev/ttyUSB0")),
-        ("/tmp/chair-1", SerialAddress("/tmp/chair-1")),
+        ("/run/chair-1", SerialAddress("/run/chair-1")),
         ("COM3", SerialAddress("COM3")),
         ("com12", SerialAddress("COM12")),
         ("socket://10.0.0.7:4001", SocketAddress("10.0.0.7", 4001)),
