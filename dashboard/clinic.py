@@ -79,7 +79,7 @@ class Clinic:
                 clock,
                 self._receiver(chair.number),
                 baud=chair.baud,
-                ids=run,
+                ids=f"{run}-{chair.number}",
             )
             for chair in config.chairs
         ]

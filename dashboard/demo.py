@@ -42,7 +42,7 @@ from dashboard.config import ChairConfig, Config
 from dashboard.rehearsal import Act, Visit
 from devices.registry import PROTOCOLS
 from storage import people
-from storage.database import Database
+from storage.database import Database, open_database
 from storage.facts import stored_sessions
 from storage.writer import StorageWriter
 
@@ -141,16 +141,24 @@ class Demo:
                 process.wait(5)
 
     def prepare(self, clinic: Clinic) -> None:
-        """Write what has happened so far in the chairs that are taken, unless it is there."""
+        """Write what has happened so far in the chairs that are taken, unless it is there.
+
+        All of it is in the record when this returns: the clinic starts from there.
+        """
+        own = open_database(self.config.database_url, is_writer=True)
+        with StorageWriter(own, self.clock) as writer:
+            self._begin(clinic, writer)
+        self._remember()
+
+    def _begin(self, clinic: Clinic, writer: StorageWriter) -> None:
         now = self.clock.now()
-        _end_sessions(clinic, now - GOES_ON_FOR if self._goes_on else now)
+        _end_sessions(clinic, writer, now - GOES_ON_FOR if self._goes_on else now)
         if not self._goes_on:
             with ThreadPoolExecutor() as pool:
                 for seat, wire in zip(SEATS, pool.map(self._wire_so_far, SEATS), strict=True):
                     if seat.visit is not None:
                         visit = self._visit(seat)
-                        _write(clinic.writer, visit, self._acts_so_far(seat, visit), wire)
-        self._remember()
+                        _write(writer, visit, self._acts_so_far(seat, visit), wire)
 
     def accounts(self, database: Database) -> list[dict[str, str]]:
         """New passwords for the demo's accounts: ``user``, ``password``, ``role``."""
@@ -281,7 +289,7 @@ def _clinic_time(told: dict[str, Any]) -> datetime | None:
     return max(shown, datetime.now(UTC))
 
 
-def _end_sessions(clinic: Clinic, last_before: datetime) -> None:
+def _end_sessions(clinic: Clinic, writer: StorageWriter, last_before: datetime) -> None:
     """End what an older demo left in its chairs: those patients have gone home long ago."""
     with clinic.database.reading() as db:
         left = [each for each in stored_sessions(db) if each.last_at < last_before]
@@ -296,7 +304,7 @@ def _end_sessions(clinic: Clinic, last_before: datetime) -> None:
             to=SessionPhase.ABORTED,
             reason="the demo was started again",
         )
-        _commit(clinic.writer, command, facts_of(command, state, now))
+        _commit(writer, command, facts_of(command, state, now))
 
 
 def _simulator(scenario: str, *options: str, **kwargs: Any) -> subprocess.Popen[bytes]:
