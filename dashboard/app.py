@@ -5,8 +5,6 @@ Nothing exists at import; ``create_app`` builds it all from the services it is g
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import inspect
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
@@ -27,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from clinical.sign_off import Actor
 from dashboard import ids, sign_in
 from dashboard.security import (
     Gate,
@@ -35,6 +34,7 @@ from dashboard.security import (
     SignIns,
     content_policy,
     current_actor,
+    script_hash,
 )
 from dashboard.services import Services, Site
 from dashboard.views import wording
@@ -42,6 +42,7 @@ from dashboard.views import wording
 LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-live"
 
 MAX_BODY = 2 * 1024 * 1024  # bytes; the largest thing a page sends is a drawn signature
+CHAIRS_IN_BAR = 8
 GZIP_FROM = 1024  # bytes; below, the header outweighs what is saved
 GZIP_LEVEL = 5  # of 9: within 3 % of the smallest, at a third of the work
 
@@ -105,6 +106,7 @@ def create_app(
         # The pages come and go in one container, so no layout ever holds all ids at once.
         suppress_callback_exceptions=True,
     )
+    app.backend.websocket_capability = False  # else each page holds a second, idle socket
     app.layout = lambda: shell(services.site)
     _register_router(app, services, pages)
     for page in pages:
@@ -120,7 +122,7 @@ def create_app(
         sign_ins=sign_ins,
         cookie=cookie,
         hosts=hosts,
-        policy=content_policy([*app.csp_hashes(), _script_hash(THEME)]),
+        policy=content_policy([*app.csp_hashes(), script_hash(THEME)]),
     )
     server.state.dash = app
     return server
@@ -224,54 +226,51 @@ def shell(site: Site) -> Component:
 
 def header(site: Site) -> Component:
     """One bar: the clinic, where to go, what this screen is and is not, who is signed in."""
-    actor = current_actor()
-    simulated = [html.Strong("SIMULATED DATA", className="shell-simulated")]
     return html.Header(
-        className="shell-bar",
+        style=BAR_STYLE,
         children=[
-            dcc.Link(site.clinic, href="/", className="shell-clinic"),
-            html.Nav(
-                className="shell-nav",
-                children=[
-                    dcc.Link("Board", href="/"),
-                    *(
-                        dcc.Link(str(number), href=f"/chair/{number}", title=name)
-                        for number, name in site.chairs
-                    ),
-                    dcc.Link("Review", href="/review"),
-                ],
-            ),
-            *(simulated if site.is_simulated else []),
-            html.Span(SECONDARY, className="shell-secondary"),
+            dcc.Link(site.clinic, href="/", style={**LINK_STYLE, "fontWeight": 700}),
+            _places(site),
+            *([html.Strong("SIMULATED DATA", style=SIMULATED_STYLE)] if site.is_simulated else []),
+            html.Span(SECONDARY, style={"flex": 1, "color": "var(--dim)", "lineHeight": 1.25}),
             dmc.ColorSchemeToggle(
                 lightIcon="☀",
                 darkIcon="☾",
                 variant="subtle",
                 color="gray",
                 size="lg",
-                attributes={"root": {"aria-label": "Light or dark"}},
+                **{"aria-label": "Light or dark"},
             ),
-            *(
-                [
-                    html.Span(
-                        f"{actor.name}, {wording.ROLE[actor.role]}", className="shell-person"
-                    ),
-                    html.Form(
-                        html.Button("Sign out", type="submit", className="shell-sign-out"),
-                        action="/logout",
-                        method="POST",
-                    ),
-                ]
-                if actor
-                else []
-            ),
+            *_person(current_actor()),
         ],
     )
 
 
+def _places(site: Site) -> Component:
+    """Where one can go. Of many chairs none is listed: the board is the better list."""
+    chairs = site.chairs if len(site.chairs) <= CHAIRS_IN_BAR else ()
+    places = [("Board", "/", "All chairs")]
+    places += [(str(number), f"/chair/{number}", name) for number, name in chairs]
+    places += [("Review", "/review", "Past sessions")]
+    links = [dcc.Link(word, href=path, title=why, style=LINK_STYLE) for word, path, why in places]
+    return html.Nav(links, style={"display": "flex"})
+
+
+def _person(actor: Actor | None) -> list[Component]:
+    if actor is None:
+        return []
+    sign_out = html.Button(
+        "Sign out", type="submit", className="button", style={"minHeight": 36, "padding": "0 12px"}
+    )
+    return [
+        html.Span(f"{actor.name}, {wording.ROLE[actor.role]}", style={"whiteSpace": "nowrap"}),
+        html.Form(sign_out, action="/logout", method="POST"),
+    ]
+
+
 def not_found() -> Component:
     return html.Div(
-        className="shell-not-found",
+        style={"padding": "10vh 24px", "textAlign": "center"},
         children=[
             html.H1("There is nothing here"),
             html.P("The page, chair or session you asked for does not exist."),
@@ -280,6 +279,30 @@ def not_found() -> Component:
     )
 
 
+BAR_STYLE = {
+    "display": "flex",
+    "alignItems": "center",
+    "gap": 16,
+    "height": "var(--bar)",
+    "padding": "0 16px",
+    "borderBottom": "1px solid var(--line)",
+    "background": "var(--surface)",
+    "fontSize": "0.875rem",
+}
+LINK_STYLE = {
+    "padding": "10px",
+    "color": "var(--text)",
+    "textDecoration": "none",
+    "whiteSpace": "nowrap",
+}
+SIMULATED_STYLE = {
+    "padding": "4px 12px",
+    "border": "2px dashed var(--accent)",
+    "borderRadius": 8,
+    "color": "var(--accent)",
+    "letterSpacing": "0.06em",
+    "whiteSpace": "nowrap",
+}
 # Here and not in the style sheet: the one thing that must be seen when everything else failed.
 NOT_LIVE_STYLE = {
     "position": "fixed",
@@ -299,10 +322,6 @@ THEME = (
     "document.documentElement.setAttribute('data-mantine-color-scheme', "
     "localStorage.getItem('mantine-color-scheme-value') === 'light' ? 'light' : 'dark');"
 )
-
-
-def _script_hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 INDEX = f"""<!doctype html>

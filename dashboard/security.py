@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ from clinical.sign_off import Actor
 OPEN = frozenset({("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-FOREIGN_SITE, SIGN_IN_NEEDED = 4403, 1008  # close codes of a refused socket
+FOREIGN_SITE, SIGN_IN_NEEDED, TRY_AGAIN = 4403, 1008, 1013  # close codes of a refused socket
+UNREACHABLE = "The record cannot be read just now, so nobody can be let in. Try again."
 
 TRIES = parse("10 per minute")  # wrong passwords of one user from one address
 TRIES_OF_ADDRESS = parse("60 per minute")  # of all users: one address cannot try a list of names
@@ -228,6 +230,11 @@ def content_policy(script_hashes: Iterable[str]) -> str:
     )
 
 
+def script_hash(script: str) -> str:
+    """How a policy names one inline script that may run."""
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
 class Gate:
     """Lets in who is signed in, under a host name of ours, from our own pages; adds the headers.
 
@@ -276,9 +283,12 @@ class Gate:
         elif method not in SAFE_METHODS and (why := foreign_site(connection.headers)):
             app = _refusal(HTTPStatus.FORBIDDEN, f"Refused: {why}.")
         elif (method, path) not in OPEN:
-            actor = await self._actor(connection)
-            if actor is None:
-                app = _to_sign_in(connection, method)
+            try:
+                actor = await self._actor(connection)
+            except SQLAlchemyError:
+                actor, app = None, _refusal(HTTPStatus.SERVICE_UNAVAILABLE, UNREACHABLE)
+            else:
+                app = self.app if actor else _to_sign_in(connection, method)
             signed_in.set(actor)
         await app(scope, receive, send)
 
@@ -288,7 +298,10 @@ class Gate:
         if not self._is_our_host(connection) or foreign_site(connection.headers):
             code = FOREIGN_SITE
         else:
-            code, actor = SIGN_IN_NEEDED, await self._actor(connection)
+            try:
+                code, actor = SIGN_IN_NEEDED, await self._actor(connection)
+            except SQLAlchemyError:
+                code = TRY_AGAIN
         if actor is None:
             await receive()
             await send({"type": "websocket.close", "code": code})

@@ -5,11 +5,19 @@ from __future__ import annotations
 from html import escape
 from http import HTTPStatus
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboard.security import SessionCookie, SignIns, TooManyTries, WrongPassword, local_path
+from dashboard.security import (
+    UNREACHABLE,
+    SessionCookie,
+    SignIns,
+    TooManyTries,
+    WrongPassword,
+    local_path,
+)
 from dashboard.services import Site
 
 MAX_FORM = 8 * 1024  # bytes; a name, a password and a path
@@ -37,6 +45,8 @@ def routes(site: Site, sign_ins: SignIns, cookie: SessionCookie) -> list[Route]:
             return _page(site, wanted, user, WRONG, HTTPStatus.UNAUTHORIZED)
         except TooManyTries:
             return _page(site, wanted, user, WAIT, HTTPStatus.TOO_MANY_REQUESTS)
+        except SQLAlchemyError:
+            return _page(site, wanted, user, UNREACHABLE, HTTPStatus.SERVICE_UNAVAILABLE)
         # Whoever was signed in here before is not any more: a screen has one person at a time.
         await _end(request)
         response = RedirectResponse(local_path(wanted), HTTPStatus.SEE_OTHER)
