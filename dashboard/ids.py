@@ -20,11 +20,7 @@ NOT_LIVE = "not-live"
 # The chair page.
 CHAIR = "chair-number"
 TREND = "chair-trend"
-PATIENT = "start-patient"
-PLANNED_MIN = "start-planned-min"
-INFUSION_NUMBER = "start-infusion-number"
-SERIES_LENGTH = "start-series-length"
-END_REASON = "end-reason"
+TREND_MARKS = "chair-trend-marks"
 
 # The review page.
 SESSIONS_GRID = "sessions-grid"
@@ -49,34 +45,66 @@ def panel(name: Any) -> Id:
     return {"type": "panel", "name": name}
 
 
-def said(panel_name: Any) -> Id:
-    """What came of the last click in a panel: not recorded, refused and why."""
-    return {"type": "said", "panel": panel_name}
+def said(kind: str, about: Any) -> Id:
+    """What came of a click: not recorded, or refused and why. It outlives a new drawing."""
+    return {"type": f"said-{kind}", "about": about}
 
 
-def act(name: Any) -> Id:
-    """A button of the session panel: "start", or the phase it leads to."""
-    return {"type": "act", "name": name}
+def act(about: Any) -> Id:
+    """A button of the session: "start", "lock", or the phase it leads to."""
+    return {"type": "act", "about": about}
 
 
-def acknowledge(alarm: Any) -> Id:
-    return {"type": "acknowledge", "alarm": alarm}
+def field(about: Any) -> Id:
+    """One field of the forms that start a session or end it early."""
+    return {"type": "field", "about": about}
 
 
-def answer(item: Any, value: Any) -> Id:
-    """One of the answers (clinical.checklist.Answer) to one checklist item."""
-    return {"type": "answer", "item": item, "value": value}
+def acknowledge(about: Any) -> Id:
+    """The button that acknowledges one alarm."""
+    return {"type": "acknowledge", "about": about}
 
 
-def note(item: Any) -> Id:
-    return {"type": "note", "item": item}
+def answer(about: Any, value: Any) -> Id:
+    """One of the answers (clinical.checklist.Answer) to the checklist item ``about``."""
+    return {"type": "answer", "about": about, "value": value}
 
 
-def sign(statement: Any) -> Id:
-    """The button that signs one statement."""
-    return {"type": "sign", "statement": statement}
+def note(about: Any) -> Id:
+    """The note beside one checklist item."""
+    return {"type": "note", "about": about}
 
 
-def signer(statement: Any, field: Any) -> Id:
-    """One field of the form under a statement: name, relation, phone, method, mark ..."""
-    return {"type": "signer", "statement": statement, "field": field}
+def sign(about: Any) -> Id:
+    """The button that signs the statement ``about``; so with all that follow."""
+    return {"type": "sign", "about": about}
+
+
+def sign_method(about: Any) -> Id:
+    """Drawn or typed."""
+    return {"type": "sign-method", "about": about}
+
+
+def sign_ways(about: Any) -> Id:
+    """Where the pad and the line to type on stand; one of the two is seen."""
+    return {"type": "sign-ways", "about": about}
+
+
+def sign_mark(about: Any) -> Id:
+    """The store into which signature.js puts the strokes."""
+    return {"type": "sign-mark", "about": about}
+
+
+def sign_text(about: Any, field: Any) -> Id:
+    """A text that the signer gives: name, relation, phone, transport, typed."""
+    return {"type": "sign-text", "about": about, "field": field}
+
+
+def sign_check(about: Any, field: Any) -> Id:
+    """What the nurse checks of a sitter: id_checked, is_adult."""
+    return {"type": "sign-check", "about": about, "field": field}
+
+
+def sign_shown(about: Any) -> Id:
+    """The text as this page shows it; it goes back with the signature."""
+    return {"type": "sign-shown", "about": about}

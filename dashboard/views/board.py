@@ -48,8 +48,8 @@ def tile(view: ChairView, limits: Sequence[AlarmLimit]) -> html.Article:
                     dcc.Link(view.name, href=f"/chair/{chair}", className="tile-name"),
                     html.Div(tile_head(view), id=ids.tile_head(chair), className="tile-session"),
                     word(chair, "phase"),
-                    _clock(chair, "elapsed", "elapsed"),
-                    _clock(chair, "remaining", "left"),
+                    clock(chair, "elapsed", "elapsed"),
+                    clock(chair, "remaining", "left"),
                 ],
             ),
             html.Div(
@@ -108,7 +108,8 @@ def alarm_line(chair: int) -> html.Footer:
     )
 
 
-def _clock(chair: int, role: str, label: str) -> html.Div:
+def clock(chair: int, role: str, label: str) -> html.Div:
+    """A running time and what it is of; gone where there is none."""
     return html.Div(
         [word(chair, role), html.Span(label, className="clock-label")], className="clock"
     )

@@ -31,8 +31,11 @@ def number(chair: int, metric: Metric) -> html.Span:
 
 
 def word(chair: int, role: str, metric: Metric | None = None) -> html.Span:
-    """A text of ``chair`` that changes with the live data: elapsed, cuff-age, alarm-text ..."""
-    about = {"data-metric": metric.value} if metric else {}
+    """A text of ``chair`` that changes with the live data: elapsed, cuff-age, alarm-text ...
+
+    ``metric`` is what a change is of; ``data-metric`` belongs to the numbers alone.
+    """
+    about = {"data-of": metric.value} if metric else {}
     return html.Span(
         className=f"word word-{role}", **{"data-chair": str(chair), "data-role": role, **about}
     )

@@ -1,0 +1,390 @@
+"""How does the page of one chair stay true, and what do its buttons ask of the engine?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
+from dash.development.base_component import Component
+
+from clinical.catalog.loader import load_checklist, load_statements
+from clinical.commands import (
+    AcknowledgeAlarm,
+    AnswerItem,
+    ChangePhase,
+    Command,
+    LockBaseline,
+    OutcomeKind,
+    SignStatement,
+    StartSession,
+)
+from clinical.phases import SessionPhase
+from clinical.sign_off import Actor, Signature, SignerKind, SignMethod
+from clinical.snapshot import ChairView, SessionView
+from dashboard import ids
+from dashboard.pages.click import (
+    command_id,
+    is_settled,
+    new_form,
+    of_clicked,
+    submitted,
+    was_clicked,
+)
+from dashboard.pages.seats import limits_of, seats
+from dashboard.security import current_actor
+from dashboard.views import chair as view_of
+from dashboard.views import checklist, controls, sign_off
+from dashboard.views.panel import Form, Panel, panel, place, said
+from dashboard.views.trend import annotated, session_marks
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+PATH = "/chair/<chair>"
+TITLE = "Chair"
+PAPERWORK = "paperwork"
+ZONE = None  # times of day are those of the server, which stands in the clinic
+
+
+def exists(services: Services, chair: str) -> bool:
+    return chair in {str(number) for number, _ in services.site.chairs}
+
+
+async def layout(services: Services, chair: str) -> Component | None:
+    if not exists(services, chair):
+        return None
+    view, form = seats(services)[int(chair)], new_form(services)
+    shown = {part.name: part for part in outer_panels(view, current_actor())}
+    return view_of.page(
+        view,
+        limits_of(view),
+        place(shown["head"], form),
+        [
+            _part(place(shown["alarms"], form), html.Div(id=ids.said("alarms", "alarms"))),
+            _part(
+                place(shown["session"], form),
+                html.Div(id=ids.said("session", "session")),
+                place(shown["end"], form),
+            ),
+            place(shown[PAPERWORK], form),
+        ],
+        speed=services.site.speed,
+    )
+
+
+def _part(*content: Component) -> Component:
+    return html.Section(list(content), className="part")
+
+
+# What the page is made of.
+
+
+def outer_panels(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
+    """The panels that always stand on the page; PAPERWORK holds those of ``inner_panels``."""
+    yield panel("head", lambda _form: view_of.head(view))
+    yield panel("alarms", lambda form: view_of.alarms(view.alarms, bool(actor), ZONE, form))
+    yield panel("session", lambda form: controls.controls(view.session, ZONE, form))
+    yield panel("end", lambda form: controls.end_early(form) if view.session else [])
+    # Drawn anew for another session only: nothing that was typed for one patient may be seen
+    # under another, and nothing that is being typed may be lost.
+    key = f"{view.session.session} {actor.user if actor else ''}" if view.session else ""
+    yield Panel(PAPERWORK, key, lambda form: _paperwork(view.session, actor, form))
+
+
+def inner_panels(current: SessionView | None, actor: Actor | None) -> Iterator[Panel]:
+    if current is None:
+        return
+    yield from _items(current, actor)
+    yield from _statements(current, actor)
+
+
+def _items(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
+    """One panel an item of the checklist; empty until the patient recovers."""
+    answers, findings = current.answers or {}, current.findings or {}
+    is_open = current.phase is SessionPhase.RECOVERY
+    role = actor.role if actor else None
+    for item in load_checklist(current.checklist).items:
+        given, finding = answers.get(item.id), findings.get(item.id)
+        state = partial(checklist.state, item, given, finding, role, ZONE)
+        yield panel(f"item:{item.id}", state if is_open else lambda _form: [])
+
+
+def _statements(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
+    signatures = current.signatures or {}
+    known: Signature | None = None
+    for statement in load_statements().values():
+        given = signatures.get(statement.id)
+        form_of = partial(sign_off.statement, statement, given, current.phase, actor, known, ZONE)
+        yield panel(f"statement:{statement.id}", form_of)
+        if given is not None and statement.signer is SignerKind.SITTER:
+            known = given.signature
+
+
+def _paperwork(current: SessionView | None, actor: Actor | None, form: Form) -> list[Component]:
+    if current is None:
+        return []
+    shown = load_checklist(current.checklist)
+    items = [place(part, form) for part in _items(current, actor)]
+    notes = [checklist.note_field(item) for item in shown.items]
+    signing = [
+        html.Div(
+            [place(part, form), html.Div(id=ids.said("sign", part.name.partition(":")[2]))],
+            className="statement",
+        )
+        for part in _statements(current, actor)
+    ]
+    return [
+        html.Section(checklist.checklist(shown, items, notes), className="part checklist"),
+        html.Section([html.H2("Sign-off"), *signing], className="part"),
+    ]
+
+
+def trend_marks(view: ChairView) -> dict[str, Any]:
+    """What is written over the trend; times in ms, which only the browser can place in its zone."""
+    marks = session_marks(view.session) if view.session else []
+    return annotated(marks, limits_of(view), lambda at: round(at.timestamp() * 1000))
+
+
+# Plotly shows the Dates of live.js in the zone of the browser; a mark, which must be a text there,
+# is written in the same. A figure as a property would come without the points, so relayout it is.
+DRAW_MARKS = """async marks => {
+  const local = ms => {
+    const zoneMs = new Date(ms).getTimezoneOffset() * 60000;
+    return new Date(ms - zoneMs).toISOString().slice(0, -1);
+  };
+  const dated = mark => {
+    const placed = {...mark};
+    if (mark.xref === 'x') for (const k of ['x', 'x0', 'x1']) {
+      if (k in placed) placed[k] = local(placed[k]);
+    }
+    return placed;
+  };
+  for (let tries = 0; marks && tries < 50; tries++) {
+    const graph = document.querySelector('[data-trend] .js-plotly-plot');
+    if (window.Plotly && graph?.layout) {
+      await window.Plotly.relayout(graph, {
+        shapes: marks.shapes.map(dated), annotations: marks.annotations.map(dated)});
+      break;
+    }
+    await new Promise(later => setTimeout(later, 200));
+  }
+  return window.dash_clientside.no_update;
+}"""
+
+
+def register(app: Dash, services: Services) -> None:
+    _register_drawing(app, services)
+    _register_session(app, services)
+    _register_checklist(app, services)
+    _register_signing(app, services)
+
+
+def _register_drawing(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.panel(ALL), "children"),
+        Output(ids.panel(ALL), "data-shown"),
+        Output(ids.TREND_MARKS, "data"),
+        Input(ids.LIVE_EVENT, "data"),
+        Input(ids.CHAIR, "data"),
+        State(ids.panel(ALL), "id"),
+        State(ids.panel(ALL), "data-shown"),
+    )
+    async def draw(
+        _event: dict[str, Any] | None, chair: int, places: list[ids.Id], shown: list[str]
+    ) -> tuple[list[Any], list[Any], dict[str, Any]]:
+        """Draw anew what says something else than before, and nothing else."""
+        view, actor, form = seats(services)[chair], current_actor(), new_form(services)
+        now = {part.name: part for part in outer_panels(view, actor)}
+        before = dict(zip((place["name"] for place in places), shown, strict=True))
+        if before.get(PAPERWORK) == now[PAPERWORK].shown:
+            now |= {part.name: part for part in inner_panels(view.session, actor)}
+        children: list[Any] = [no_update] * len(places)
+        digests: list[Any] = [no_update] * len(places)
+        for index, name in enumerate(before):
+            part = now.get(name)
+            if part is not None and part.shown != before[name]:
+                children[index], digests[index] = list(part.draw(form)), part.shown
+        return children, digests, trend_marks(view)
+
+    app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))
+
+
+def _register_session(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.said("alarms", "alarms"), "children"),
+        Input(ids.acknowledge(ALL), "n_clicks"),
+        State(ids.acknowledge(ALL), "data-form"),
+        State(ids.CHAIR, "data"),
+        prevent_initial_call=True,
+    )
+    async def acknowledge(_clicks: list[int | None], forms: list[str], chair: int) -> Any:
+        actor = current_actor()
+        if actor is None or not was_clicked():
+            return no_update
+        alarm = ctx.triggered_id["about"]
+        command = AcknowledgeAlarm(
+            command_id=command_id(of_clicked(forms), alarm),
+            by=actor,
+            chair=chair,
+            alarm_id=UUID(alarm),
+        )
+        return said(await submitted(services, command))
+
+    @app.callback(
+        Output(ids.said("session", "session"), "children"),
+        Input(ids.act(ALL), "n_clicks"),
+        State(ids.act(ALL), "data-form"),
+        State(ids.act(ALL), "data-at"),
+        State(ids.field(ALL), "id"),
+        State(ids.field(ALL), "value"),
+        State(ids.CHAIR, "data"),
+        prevent_initial_call=True,
+    )
+    async def step(
+        _clicks: list[int | None],
+        forms: list[str],
+        drawn_at: list[str],
+        places: list[ids.Id],
+        values: list[Any],
+        chair: int,
+    ) -> Any:
+        actor = current_actor()
+        if actor is None or not was_clicked() or not is_settled(services, of_clicked(drawn_at)):
+            return no_update
+        fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
+        command = step_command(ctx.triggered_id["about"], fields, of_clicked(forms), actor, chair)
+        return said(await submitted(services, command))
+
+
+def step_command(
+    step: str, fields: Mapping[str, Any], form: str, actor: Actor, chair: int
+) -> Command:
+    """The command behind one button of the session: START, LOCK, or the phase it leads to."""
+    asked = [step, *(f"{name}={value}" for name, value in sorted(fields.items()))]
+    common: dict[str, Any] = {"command_id": command_id(form, *asked), "by": actor, "chair": chair}
+    if step == controls.START:
+        return StartSession(
+            **common,
+            patient=str(fields.get("patient") or "").strip(),
+            planned_infusion_min=_whole(fields.get("planned_min")),
+            infusion_number=_whole(fields.get("infusion_number")),
+            series_length=_whole(fields.get("series_length")),
+        )
+    if step == controls.LOCK:
+        return LockBaseline(**common)
+    to = SessionPhase(step)
+    reason = str(fields.get("reason") or "").strip() if to is SessionPhase.ABORTED else ""
+    return ChangePhase(**common, to=to, reason=reason)
+
+
+def _whole(value: Any) -> int:
+    """A number field's value; 0, which every rule refuses with its own words, where it is none."""
+    return value if isinstance(value, int) else 0
+
+
+def _register_checklist(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.said("answer", MATCH), "children"),
+        Output(ids.note(MATCH), "value"),
+        Input(ids.answer(MATCH, ALL), "n_clicks"),
+        State(ids.answer(MATCH, ALL), "data-form"),
+        State(ids.note(MATCH), "value"),
+        State(ids.CHAIR, "data"),
+        prevent_initial_call=True,
+    )
+    async def answer(
+        _clicks: list[int | None], forms: list[str], note: str | None, chair: int
+    ) -> tuple[Any, Any]:
+        actor = current_actor()
+        current = seats(services)[chair].session
+        if actor is None or current is None or not was_clicked():
+            return no_update, no_update
+        item, value = ctx.triggered_id["about"], ctx.triggered_id["value"]
+        written = (note or "").strip()
+        given = (current.answers or {}).get(item)
+        if given is not None and given.answer == value and not written:
+            return [], no_update  # it stands already: the second half of a double click
+        command = AnswerItem(
+            command_id=command_id(of_clicked(forms), item, value, written),
+            by=actor,
+            chair=chair,
+            item=item,
+            answer=value,
+            note=written,
+        )
+        outcome = await submitted(services, command)
+        return said(outcome), "" if outcome.kind is OutcomeKind.DONE else no_update
+
+
+def _register_signing(app: Dash, services: Services) -> None:
+    app.clientside_callback(
+        "method => `sign-ways is-${method}`",
+        Output(ids.sign_ways(MATCH), "className"),
+        Input(ids.sign_method(MATCH), "value"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.said("sign", MATCH), "children"),
+        Input(ids.sign(MATCH), "n_clicks"),
+        State(ids.sign(MATCH), "data-form"),
+        State(ids.sign_shown(MATCH), "data"),
+        State(ids.sign_method(MATCH), "value"),
+        State(ids.sign_mark(MATCH), "data"),
+        State(ids.sign_text(MATCH, ALL), "id"),
+        State(ids.sign_text(MATCH, ALL), "value"),
+        State(ids.sign_check(MATCH, ALL), "id"),
+        State(ids.sign_check(MATCH, ALL), "checked"),
+        State(ids.CHAIR, "data"),
+        prevent_initial_call=True,
+    )
+    async def sign(
+        _clicks: int | None,
+        form: str,
+        shown_text: str,
+        method: str,
+        strokes: str | None,
+        text_places: list[ids.Id],
+        texts: list[str | None],
+        check_places: list[ids.Id],
+        checks: list[bool | None],
+        chair: int,
+    ) -> Any:
+        actor = current_actor()
+        if actor is None or not was_clicked():
+            return no_update
+        text = {
+            place["field"]: (value or "").strip()
+            for place, value in zip(text_places, texts, strict=True)
+        }
+        check = {place["field"]: value for place, value in zip(check_places, checks, strict=True)}
+        signature = signature_of(SignMethod(method), strokes or "", text, check)
+        statement = ctx.triggered_id["about"]
+        command = SignStatement(
+            command_id=command_id(form, statement, signature, shown_text),
+            by=actor,
+            chair=chair,
+            statement=statement,
+            shown_text=shown_text,
+            signature=signature,
+        )
+        return said(await submitted(services, command))
+
+
+def signature_of(
+    method: SignMethod, strokes: str, text: Mapping[str, str], check: Mapping[str, bool | None]
+) -> Signature:
+    """What the form under a statement gives; fields that a statement does not ask for are empty."""
+    return Signature(
+        name=text.get("name", ""),
+        method=method,
+        mark=strokes if method is SignMethod.DRAWN else text.get("typed", ""),
+        relation=text.get("relation", ""),
+        phone=text.get("phone", ""),
+        transport=text.get("transport", ""),
+        id_checked=bool(check.get("id_checked")),
+        is_adult=bool(check.get("is_adult")),
+    )

@@ -1,0 +1,64 @@
+"""How does a click become a command, and what does the page hear of it?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4, uuid5
+
+from dash import ctx
+
+from clinical.commands import Command, Outcome, OutcomeKind
+from dashboard.views.panel import Form
+
+if TYPE_CHECKING:
+    from dashboard.services import Services
+
+WAIT_S = 2.0  # how long a person waits for the record before the page says that it has not
+# A step of the session puts the next step's button under the same finger. A second press that
+# arrives sooner than this after the drawing was meant for the first.
+SETTLED_S = 0.7
+
+
+def new_form(services: Services) -> Form:
+    return Form(str(uuid4()), services.clock.monotonic())
+
+
+def was_clicked() -> bool:
+    """Whether a person clicked: Dash also calls when a button merely appears."""
+    return bool(ctx.triggered and ctx.triggered[0]["value"])
+
+
+def of_clicked(carried: Sequence[str]) -> str:
+    """What the clicked one of several buttons carries; the buttons are the first input."""
+    places = [button["id"] for button in ctx.inputs_list[0]]
+    return carried[places.index(ctx.triggered_id)]
+
+
+def command_id(form: str, *asked: Any) -> UUID:
+    """The id of a command: that of the form on the page and of what is asked with it.
+
+    The same button pressed twice gives the same id, which the record takes once; after a failure
+    it is the same command again, however often it is tried.
+    """
+    return uuid5(UUID(form), "\n".join(map(str, asked)))
+
+
+def is_settled(services: Services, drawn_at_s: str) -> bool:
+    passed_s = (services.clock.monotonic() - float(drawn_at_s)) / services.clock.speed
+    return passed_s >= SETTLED_S
+
+
+async def submitted(services: Services, command: Command) -> Outcome:
+    """The outcome after the commit. Its own command goes on where the wait ends first."""
+    future = asyncio.wrap_future(services.desk.submit(command))
+    await asyncio.wait([future], timeout=WAIT_S)
+    if future.done():
+        return future.result()
+    return Outcome(
+        OutcomeKind.NOT_RECORDED,
+        services.clock.now(),
+        command.by.user,
+        "not recorded, try again",
+    )

@@ -1,0 +1,135 @@
+"""What does the page of one chair show: numbers, trend, alarms, session, checklist, signatures?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from clinical.alarms import AlarmLimit
+from clinical.snapshot import AlarmView, ChairView
+from clinical.vitals import Metric
+from dashboard import ids
+from dashboard.views import wording
+from dashboard.views.board import alarm_line, clock
+from dashboard.views.numbers import pressure, vital, word
+from dashboard.views.panel import Form
+from dashboard.views.trend import CONFIG, live_figure
+
+TREND_WINDOW_S = 7200  # as long as the server keeps what it sent
+
+
+def page(
+    view: ChairView,
+    limits: Sequence[AlarmLimit],
+    head: Component,
+    aside: Sequence[Component],
+    *,
+    speed: float,
+) -> html.Div:
+    """The patient on the left, what is to be done on the right."""
+    chair = view.chair
+    return html.Div(
+        id=ids.LIVE_ROOT,
+        className="chair",
+        **{
+            "data-chairs": str(chair),
+            "data-window": str(TREND_WINDOW_S),
+            "data-speed": f"{speed:g}",
+        },
+        children=[
+            dcc.Store(id=ids.CHAIR, data=chair),
+            dcc.Store(id=ids.TREND_MARKS),
+            html.Section(
+                className="watch",
+                **{"data-tile": str(chair)},
+                children=[
+                    html.Header(
+                        className="watch-head",
+                        children=[
+                            html.H1(view.name),
+                            head,
+                            word(chair, "phase"),
+                            clock(chair, "elapsed", "elapsed"),
+                            clock(chair, "remaining", "left"),
+                        ],
+                    ),
+                    html.Div(_numbers(chair, limits), className="watch-numbers"),
+                    alarm_line(chair),
+                    html.Div(
+                        dcc.Graph(
+                            id=ids.TREND, figure=live_figure(), config=CONFIG, className="plot"
+                        ),
+                        className="watch-trend",
+                        **{"data-trend": str(chair)},
+                    ),
+                ],
+            ),
+            html.Div(list(aside), className="aside"),
+        ],
+    )
+
+
+def _numbers(chair: int, limits: Sequence[AlarmLimit]) -> list[Component]:
+    return [
+        vital(chair, Metric.HEART_RATE, limits, with_change=True),
+        pressure(chair, limits, with_change=True),
+        vital(chair, Metric.SPO2, limits, with_change=True),
+        vital(chair, Metric.RESP_RATE, limits),
+    ]
+
+
+def head(view: ChairView) -> list[Component]:
+    """Who sits in the chair, as on the board."""
+    session = view.session
+    parts: list[Component] = []
+    if session is None:
+        parts.append(html.Span("Empty", className="tile-empty"))
+    else:
+        series = wording.infusion(session.infusion_number, session.series_length)
+        parts += [
+            html.Span(session.patient, className="tile-patient"),
+            html.Span(series, className="tile-series"),
+        ]
+    if view.is_simulated or (session and session.is_simulated):
+        parts.append(html.Span("Simulated data", className="tag tag-simulated"))
+    return parts
+
+
+def alarms(
+    open_alarms: Sequence[AlarmView], may_act: bool, zone: tzinfo | None, form: Form
+) -> list[Component]:
+    """Every open alarm, worst first, each with who has seen it or the button that says so."""
+    if not open_alarms:
+        return [html.H2("Alarms"), html.P("No open alarms", className="dim")]
+    return [
+        html.H2("Alarms"),
+        html.Ul([_alarm(alarm, may_act, zone, form) for alarm in open_alarms], className="alarms"),
+    ]
+
+
+def _alarm(alarm: AlarmView, may_act: bool, zone: tzinfo | None, form: Form) -> html.Li:
+    seen: Component | None = None
+    if alarm.acknowledged_by and alarm.acknowledged_at:
+        at = wording.time_of_day(alarm.acknowledged_at, zone)
+        seen = html.Span(f"Seen by {alarm.acknowledged_by} at {at}", className="dim")
+    elif may_act:
+        seen = html.Button(
+            "Acknowledge",
+            id=ids.acknowledge(str(alarm.alarm_id)),
+            type="button",
+            className="button",
+            **form.carried,
+        )
+    return html.Li(
+        className="alarm",
+        **{"data-priority": alarm.priority.value},
+        children=[
+            html.Span(className="alarm-badge"),
+            html.Span(alarm.text, className="alarm-words"),
+            html.Span(f"since {wording.hour_minute(alarm.onset_at, zone)}", className="dim"),
+            seen,
+        ],
+    )

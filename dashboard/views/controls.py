@@ -1,0 +1,160 @@
+"""What can be done with a session now: start it, take the next step, end it?"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from clinical.phases import SessionPhase
+from clinical.record import BaselineLocked
+from clinical.snapshot import SessionView
+from dashboard import ids
+from dashboard.views import wording
+from dashboard.views.panel import Form
+
+START, LOCK = "start", "lock"
+PLANNED_MIN, SERIES_LENGTH = 40, 6  # the usual infusion and series; a nurse changes them here
+
+
+def controls(session: SessionView | None, zone: tzinfo | None, form: Form) -> list[Component]:
+    """The steps that the phase allows. What forbids one is the engine's to say, not the page's."""
+    if session is None:
+        return _start(form)
+    match session.phase:
+        case SessionPhase.PREPARATION:
+            steps = [_step(SessionPhase.BASELINE, "Begin baseline", form)]
+        case SessionPhase.BASELINE:
+            steps = _from_baseline(session, zone, form)
+        case SessionPhase.INFUSING:
+            steps = [_step(SessionPhase.RECOVERY, "Stop infusion", form)]
+        case SessionPhase.RECOVERY:
+            steps = _discharge(session, form)
+        case _:
+            return [html.P(wording.PHASE[session.phase])]
+    return [
+        html.H2(wording.PHASE[session.phase]),
+        html.P(f"Since {wording.hour_minute(session.phase_since, zone)}", className="dim"),
+        *steps,
+    ]
+
+
+def baseline(locked: BaselineLocked) -> str:
+    """118/76 (90), HR 72, SpO2 98 %."""
+    parts = [
+        f"{locked.systolic_mmhg:.0f}/{locked.diastolic_mmhg:.0f} ({locked.mean_mmhg:.0f}) mmHg"
+    ]
+    if locked.heart_rate_bpm is not None:
+        parts.append(f"HR {locked.heart_rate_bpm:.0f}")
+    if locked.spo2_pct is not None:
+        parts.append(f"SpO2 {locked.spo2_pct:.0f} %")
+    return ", ".join(parts)
+
+
+def _start(form: Form) -> list[Component]:
+    return [
+        html.H2("Start a session"),
+        html.Div(
+            className="fields",
+            children=[
+                dmc.TextInput(
+                    id=ids.field("patient"),
+                    label="Initials",
+                    description="At most 4 letters",
+                    attributes={"input": {"maxLength": 4}},
+                    autoComplete="off",
+                    spellCheck=False,
+                ),
+                dmc.NumberInput(
+                    id=ids.field("planned_min"),
+                    label="Infusion, minutes",
+                    description="As planned",
+                    value=PLANNED_MIN,
+                    min=1,
+                    allowDecimal=False,
+                ),
+                dmc.NumberInput(
+                    id=ids.field("infusion_number"),
+                    label="Infusion number",
+                    value=1,
+                    min=1,
+                    allowDecimal=False,
+                ),
+                dmc.NumberInput(
+                    id=ids.field("series_length"),
+                    label="of a series of",
+                    value=SERIES_LENGTH,
+                    min=1,
+                    allowDecimal=False,
+                ),
+            ],
+        ),
+        _button(START, "Start session", form, "button-main"),
+    ]
+
+
+def _from_baseline(session: SessionView, zone: tzinfo | None, form: Form) -> list[Component]:
+    if session.baseline is None:
+        return [
+            html.P("No baseline yet: limits relative to it are off.", className="dim"),
+            html.Div(
+                className="steps",
+                children=[
+                    _button(LOCK, "Lock baseline", form, "button-main"),
+                    _button(SessionPhase.INFUSING, "Start infusion", form),
+                ],
+            ),
+        ]
+    locked = session.baseline
+    return [
+        html.P(baseline(locked), className="baseline"),
+        html.P(f"Locked by {locked.by} at {wording.time_of_day(locked.at, zone)}", className="dim"),
+        _step(SessionPhase.INFUSING, "Start infusion", form),
+    ]
+
+
+def _discharge(session: SessionView, form: Form) -> list[Component]:
+    """The button can always be pressed: the engine says what is missing."""
+    if not session.missing:
+        return [_step(SessionPhase.DISCHARGED, "Discharge", form)]
+    count = len(session.missing)
+    return [
+        html.P(
+            f"{count} {'thing is' if count == 1 else 'things are'} still missing.", className="dim"
+        ),
+        _button(SessionPhase.DISCHARGED, "Discharge", form, "button-waiting"),
+    ]
+
+
+def end_early(form: Form) -> list[Component]:
+    """Apart from the other steps: a reason half written survives whatever changes there."""
+    return [
+        html.Details(
+            className="end-early",
+            children=[
+                html.Summary("End the session early"),
+                dmc.TextInput(
+                    id=ids.field("reason"),
+                    label="Why does it end early?",
+                    attributes={"input": {"maxLength": 200}},
+                ),
+                _button(SessionPhase.ABORTED, "End session", form),
+            ],
+        )
+    ]
+
+
+def _step(to: SessionPhase, text: str, form: Form) -> Component:
+    return _button(to, text, form, "button-main")
+
+
+def _button(about: str, text: str, form: Form, more: str = "") -> html.Button:
+    return html.Button(
+        text,
+        id=ids.act(str(about)),
+        type="button",
+        className=f"button {more}".strip(),
+        **form.carried,
+    )

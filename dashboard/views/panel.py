@@ -1,0 +1,71 @@
+"""Which parts of a page are drawn anew, and when? Those that say something else than before.
+
+A panel that is drawn anew forgets what was typed into it and lets the pointer fall through. So a
+part is drawn only when its words have changed, and carries a digest of them to tell by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from dash import html
+from dash.development.base_component import Component
+from plotly.utils import PlotlyJSONEncoder
+
+from clinical.commands import Outcome, OutcomeKind
+from dashboard import ids
+
+
+class Form(NamedTuple):
+    """What the buttons of a panel carry back: a ``key`` new with each drawing, and when it was.
+
+    ``at_s`` is monotonic. The id of a command is made of the key and of what is asked: a double
+    click asks the same twice and is recorded once, another content is another command.
+    """
+
+    key: str
+    at_s: float
+
+    @property
+    def carried(self) -> dict[str, str]:
+        return {"data-form": self.key, "data-at": f"{self.at_s:.3f}"}
+
+
+Draw = Callable[[Form], Sequence[Component]]
+
+
+class Panel(NamedTuple):
+    """``shown`` differs whenever what ``draw`` would show differs, the form aside."""
+
+    name: str
+    shown: str
+    draw: Draw
+
+
+def panel(name: str, draw: Draw) -> Panel:
+    words = json.dumps(draw(Form("", 0)), cls=PlotlyJSONEncoder)
+    return Panel(name, hashlib.sha256(words.encode()).hexdigest()[:16], draw)
+
+
+def place(part: Panel, form: Form) -> html.Div:
+    """The panel on its page."""
+    return html.Div(
+        list(part.draw(form)),
+        id=ids.panel(part.name),
+        className=f"panel panel-{part.name.split(':')[0]}",
+        **{"data-shown": part.shown},
+    )
+
+
+def said(outcome: Outcome) -> list[Component]:
+    """What a click came to; nothing where it is done, because then the page itself shows it."""
+    if outcome.kind is OutcomeKind.DONE:
+        return []
+    reason = outcome.reason or "it could not be recorded"
+    lines: list[Component] = [html.P(f"{reason[0].upper()}{reason[1:]}.")]
+    if outcome.missing:
+        lines.append(html.Ul([html.Li(missing) for missing in outcome.missing]))
+    return [html.Div(lines, className="refused", role="alert")]
