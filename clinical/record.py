@@ -191,7 +191,8 @@ class StoredSession:
 
     ``facts`` holds all but Vitals and Reading, in the order they were written. ``latest`` is the
     newest observation of each metric; ``cuffs`` the readings of the session, oldest first, each
-    the observations that share a measurement_id; ``last_at`` the newest time in the record.
+    the observations that share a measurement_id and after them what was measured beside; and
+    ``last_at`` the newest time in the record.
     """
 
     facts: tuple[Fact, ...]

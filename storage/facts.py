@@ -118,6 +118,9 @@ def _stored(db: Session, row: SessionRow) -> StoredSession:
     return StoredSession(
         facts=facts,
         latest=observations.latest(db, session_id=row.id),
-        cuffs=tuple(observations.cuffs(db, session_id=row.id)),
+        cuffs=tuple(
+            (*cuff, *observations.beside(db, session_id=row.id, at=cuff[0].observed_at))
+            for cuff in observations.cuffs(db, session_id=row.id)
+        ),
         last_at=max(times if measured is None else [*times, measured]),
     )

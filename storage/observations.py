@@ -245,6 +245,20 @@ def cuffs(db: Session, *, session_id: int) -> list[tuple[Observation, ...]]:
     return [tuple(reading[metric] for metric in CUFF if metric in reading) for reading in readings]
 
 
+def beside(db: Session, *, session_id: int, at: datetime) -> tuple[Observation, ...]:
+    """What was measured when a cuff reading came: the newest frame of the minute before ``at``."""
+    row = db.execute(
+        select(VITAL)
+        .where(
+            VITAL.c.session_id == session_id,
+            VITAL.c.t_ms.between(t_ms(at - CUFF_SPAN), t_ms(at)),
+        )
+        .order_by(VITAL.c.t_ms.desc())
+        .limit(1)
+    ).first()
+    return () if row is None else tuple(observations_of(row))
+
+
 def last_at(db: Session, *, session_id: int) -> datetime | None:
     """The newest time of any value of the session; None where none was measured."""
     newest = [
