@@ -59,6 +59,7 @@ class Database:
         engine = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         # Rows are read after the commit as they were: no second trip for what was just written.
         with Session(engine, expire_on_commit=False) as db, db.begin():
+            db.connection()  # begins; else the first statement would
             yield db
 
     def close(self) -> None:

@@ -284,12 +284,13 @@ def _write_samples(
     try:
         with db.begin_nested():
             append(db, samples)
+        return
     except Exception as error:
         if not is_at_fault(error):
             raise
-        for sample in samples:
-            with _refusing(db, sample, written):
-                append(db, [sample])
+    for sample in samples:
+        with _refusing(db, sample, written):
+            append(db, [sample])
 
 
 def _write_command(db: Session, command: Command, at: datetime) -> CommitResult:
@@ -318,5 +319,11 @@ def _in_short(refused: Sequence[_Refusal]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """In one line, without the values of the row: it stands on a screen and in a log."""
-    return str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    """In one line, without the values of the row: it stands on a screen and in a log.
+
+    The first error counts: on a full disk SQLite drops the savepoint too, and undoing it fails.
+    """
+    first: BaseException = error
+    while first.__context__ is not None:
+        first = first.__context__
+    return str(first.orig if isinstance(first, DBAPIError) else first).partition("\n")[0]

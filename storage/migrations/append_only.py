@@ -17,7 +17,7 @@ FUNCTION = "vigil_refuse_change"
 
 def protect(tables: Iterable[str]) -> None:
     """Refuse UPDATE and DELETE (and TRUNCATE on PostgreSQL) on each of ``tables``."""
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    is_sqlite = op.get_context().dialect.name == "sqlite"
     if not is_sqlite:
         op.execute(
             f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS "
@@ -31,7 +31,7 @@ def protect(tables: Iterable[str]) -> None:
 
 def unprotect(tables: Iterable[str]) -> None:
     """Take the triggers off ``tables``, and with the last of them the function."""
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    is_sqlite = op.get_context().dialect.name == "sqlite"
     for table in tables:
         for change in ("update", "delete") if is_sqlite else ("row", "all"):
             where = "" if is_sqlite else f" ON {table}"

@@ -1,0 +1,449 @@
+"""What does a past session look like as tables, for a person who looks back at it?
+
+The only module of the record that loads pandas. Text columns are ``str``, times ``TIME``, measured
+values float64 in the metric's own unit; what is missing is NaN or NaT, never 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import pandas as pd
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from clinical.alarms import AlarmPriority
+from clinical.links import TEXT
+from clinical.phases import IN_CHAIR, SessionPhase
+from clinical.record import AlarmChange, AlarmEvent
+from clinical.vitals import CONTINUOUS, NATURE, Metric, Quality, unit_of
+from storage import alarms, ledger, observations, sessions, sign_offs
+from storage.models import (
+    READING,
+    VITAL,
+    AlarmEventRow,
+    AnswerRow,
+    BaselineRow,
+    GapRow,
+    LinkChangeRow,
+    PhaseChangeRow,
+    SessionRow,
+    SignOffRow,
+)
+
+TIME: Literal["datetime64[us, UTC]"] = "datetime64[us, UTC]"
+SESSIONS = 200  # in one table: each is searched for its peaks
+
+
+def find_session(db: Session, id_or_public_id: int | str | UUID) -> SessionRow | None:
+    """The session with this inner key or public id, also as text; None where there is none."""
+    wanted = str(id_or_public_id)
+    if wanted.isdecimal() and len(wanted) < 10:  # a UUID can be all digits too
+        return db.get(SessionRow, int(wanted))
+    try:
+        public_id = UUID(wanted)
+    except ValueError:
+        return None
+    return db.scalar(select(SessionRow).where(col(SessionRow.public_id) == public_id))
+
+
+def sessions_frame(db: Session, *, limit: int = SESSIONS) -> pd.DataFrame:
+    """The newest ``limit`` sessions, newest first.
+
+    One row each: id int64 (inner key), public_id str, started TIME, chair int64, patient str
+    (initials), phase str, infusion_number int64, series_length int64, duration_min float64 (until
+    the patient left the chair; NaN before), peak_systolic_mmhg, peak_heart_rate_bpm (the pulse
+    counts too: not every session has an ECG), min_spo2_pct float64, alarms_high, alarms_medium,
+    alarms_low int64 (each alarm once, at its worst), is_simulated bool.
+
+    Peaks are of valid and plausible values: an artefact is not a peak.
+    """
+    newest = select(SessionRow).order_by(col(SessionRow.at).desc(), col(SessionRow.id).desc())
+    found = list(db.scalars(newest.limit(limit)))
+    ids = [row.id for row in found]
+    phases = sessions.phases_now(db, session_ids=ids)
+    left = _left_at(db, ids)
+    systolic = _peak_systolic(db, ids)
+    peaks = _peaks(db, ids)
+    counts = _alarm_counts(db, ids)
+    rows = []
+    for row in found:
+        heart_rate, spo2 = peaks.get(row.id, (None, None))
+        rows.append(
+            {
+                "id": row.id,
+                "public_id": str(row.public_id),
+                "started": row.at,
+                "chair": row.chair,
+                "patient": row.patient,
+                "phase": phases.get(row.id, SessionPhase.PREPARATION).value,
+                "infusion_number": row.infusion_number,
+                "series_length": row.series_length,
+                "duration_min": (
+                    (left[row.id] - row.at).total_seconds() / 60 if row.id in left else None
+                ),
+                "peak_systolic_mmhg": systolic.get(row.id),
+                "peak_heart_rate_bpm": heart_rate,
+                "min_spo2_pct": spo2,
+                "alarms_high": counts[row.id, AlarmPriority.HIGH],
+                "alarms_medium": counts[row.id, AlarmPriority.MEDIUM],
+                "alarms_low": counts[row.id, AlarmPriority.LOW],
+                "is_simulated": row.is_simulated,
+            }
+        )
+    return _frame(
+        rows,
+        {
+            "id": "int64",
+            "public_id": "str",
+            "started": TIME,
+            "chair": "int64",
+            "patient": "str",
+            "phase": "str",
+            "infusion_number": "int64",
+            "series_length": "int64",
+            "duration_min": "float64",
+            "peak_systolic_mmhg": "float64",
+            "peak_heart_rate_bpm": "float64",
+            "min_spo2_pct": "float64",
+            "alarms_high": "int64",
+            "alarms_medium": "int64",
+            "alarms_low": "int64",
+            "is_simulated": "bool",
+        },
+    )
+
+
+def trend_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """The continuous metrics, one row a frame as it came (about 1 Hz), oldest first.
+
+    at TIME; one float64 column for each of ``clinical.vitals.CONTINUOUS``, by its name;
+    hr_source, rr_source str; quality str: the JSON of the ``vital`` table, which names the reason
+    of each value that is missing or questionable. Stretches without a frame have no rows.
+    """
+    columns = [VITAL.c[metric.value] for metric in CONTINUOUS]
+    texts = [VITAL.c.hr_source, VITAL.c.rr_source, VITAL.c.quality]
+    found = db.execute(
+        select(VITAL.c.t_ms, *columns, *texts)
+        .where(VITAL.c.session_id == session_id)
+        .order_by(VITAL.c.t_ms)
+    )
+    dtypes = {column.name: "float64" for column in columns} | {
+        column.name: "str" for column in texts
+    }
+    frame = pd.DataFrame(found.all(), columns=["at", *dtypes])
+    frame["at"] = pd.to_datetime(frame["at"].astype("int64"), unit="ms", utc=True).astype(TIME)
+    return frame.astype(dtypes)
+
+
+def readings_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """Values with their own time (cuff, temperature, typed in), oldest first.
+
+    at TIME, metric str, value float64, unit str (UCUM), quality str, source str, device_time str
+    (ISO 8601, the monitor's clock), measurement_id str.
+    """
+    rows = db.execute(
+        select(READING).where(READING.c.session_id == session_id).order_by(READING.c.t_ms)
+    )
+    return _frame(
+        (
+            {
+                "at": reading.observed_at,
+                "metric": reading.metric.value,
+                "value": reading.value,
+                "unit": unit_of(reading.metric).value,
+                "quality": reading.quality.value,
+                "source": None if reading.source is None else reading.source.value,
+                "device_time": reading.device_time and reading.device_time.isoformat(),
+                "measurement_id": reading.measurement_id,
+            }
+            for reading in map(observations.reading_of, rows)
+        ),
+        {
+            "at": TIME,
+            "metric": "str",
+            "value": "float64",
+            "unit": "str",
+            "quality": "str",
+            "source": "str",
+            "device_time": "str",
+            "measurement_id": "str",
+        },
+    )
+
+
+def cuffs_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """The cuff readings, one row a measurement, oldest first; also those that gave no value.
+
+    at TIME, systolic_mmhg, diastolic_mmhg, mean_mmhg, pulse_bpm float64, quality str (the first
+    that is not valid, else "valid"), source str, measurement_id str.
+    """
+    rows = []
+    for cuff in observations.cuffs(db, session_id=session_id):
+        value = {reading.metric: reading.value for reading in cuff}
+        first = cuff[0]
+        rows.append(
+            {
+                "at": first.observed_at,
+                "systolic_mmhg": value.get(Metric.NIBP_SYSTOLIC),
+                "diastolic_mmhg": value.get(Metric.NIBP_DIASTOLIC),
+                "mean_mmhg": value.get(Metric.NIBP_MEAN),
+                "pulse_bpm": value.get(Metric.NIBP_PULSE),
+                "quality": next(
+                    (r.quality.value for r in cuff if r.quality is not Quality.VALID), "valid"
+                ),
+                "source": None if first.source is None else first.source.value,
+                "measurement_id": first.measurement_id,
+            }
+        )
+    return _frame(
+        rows,
+        {
+            "at": TIME,
+            "systolic_mmhg": "float64",
+            "diastolic_mmhg": "float64",
+            "mean_mmhg": "float64",
+            "pulse_bpm": "float64",
+            "quality": "str",
+            "source": "str",
+            "measurement_id": "str",
+        },
+    )
+
+
+def alarms_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """One row an alarm, in the order of their onset.
+
+    alarm_id str, onset TIME, cleared TIME (NaT: never seen to clear), duration_s float64,
+    acknowledged TIME (the first), acknowledged_by str, priority str (the highest it had), kind
+    str, condition str, metric str, direction str, value float64 (at the onset), limit float64,
+    worst float64 (the furthest beyond the limit), phase str (at the onset), text str (as last
+    shown at its highest priority).
+    """
+    lives: dict[UUID, list[AlarmEvent]] = {}
+    for row in ledger.rows_of(db, AlarmEventRow, session_id):
+        lives.setdefault(row.alarm_id, []).append(alarms.alarm_event_of(row, None))
+    frame = _frame(
+        (_alarm(life) for life in lives.values()),
+        {
+            "alarm_id": "str",
+            "onset": TIME,
+            "cleared": TIME,
+            "duration_s": "float64",
+            "acknowledged": TIME,
+            "acknowledged_by": "str",
+            "priority": "str",
+            "kind": "str",
+            "condition": "str",
+            "metric": "str",
+            "direction": "str",
+            "value": "float64",
+            "limit": "float64",
+            "worst": "float64",
+            "phase": "str",
+            "text": "str",
+        },
+    )
+    return frame.sort_values("onset", kind="stable", ignore_index=True)
+
+
+def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """What happened besides values and alarms, in the order it was written.
+
+    at TIME, until TIME (of a gap; NaT else), kind str ("phase", "link", "gap", "baseline"),
+    what str (the phase, the link's state, the gap's reason, the baseline's pressures), text str
+    (in words), by str (NaN where it was no person).
+    """
+    numbered: list[tuple[int, dict[str, Any]]] = []
+    for phase in ledger.rows_of(db, PhaseChangeRow, session_id):
+        event = {"at": phase.at, "kind": "phase", "what": phase.phase, "text": phase.reason}
+        numbered.append((phase.fact_no, event | {"by": phase.by}))
+    for link in ledger.rows_of(db, LinkChangeRow, session_id):
+        words = TEXT[sessions.link_of(link, UUID(int=0)).state] or "LIVE"
+        text = f"{words}: {link.detail}" if link.detail else words
+        event = {"at": link.at, "kind": "link", "what": link.state, "text": text}
+        numbered.append((link.fact_no, event))
+    for gap in ledger.rows_of(db, GapRow, session_id):
+        event = {"at": gap.since, "until": gap.until, "kind": "gap", "what": gap.reason}
+        numbered.append((gap.fact_no, event | {"text": f"no record: {gap.reason}"}))
+    for base in ledger.rows_of(db, BaselineRow, session_id):
+        what = f"{base.systolic_mmhg:.0f}/{base.diastolic_mmhg:.0f} ({base.mean_mmhg:.0f}) mmHg"
+        pulse = "" if base.heart_rate_bpm is None else f", HR {base.heart_rate_bpm:.0f} /min"
+        event = {"at": base.at, "kind": "baseline", "what": what, "text": what + pulse}
+        numbered.append((base.fact_no, event | {"by": base.by}))
+    numbered.sort(key=lambda pair: pair[0])
+    return _frame(
+        (event for _, event in numbered),
+        {"at": TIME, "until": TIME, "kind": "str", "what": "str", "text": "str", "by": "str"},
+    )
+
+
+def answers_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """Every answer given to a checklist item, in the order they were given.
+
+    at TIME, by str, checklist str, item str, answer str, note str, evidence str, answer_id str,
+    replaces str (the answer_id it corrects; NaN else), is_replaced bool (a later one corrects it).
+    """
+    rows = ledger.rows_of(db, AnswerRow, session_id)
+    replaced = {row.replaces for row in rows}
+    return _frame(
+        (
+            ledger.fields_of(row)
+            | {
+                "answer_id": str(row.answer_id),
+                "replaces": None if row.replaces is None else str(row.replaces),
+                "is_replaced": row.answer_id in replaced,
+            }
+            for row in rows
+        ),
+        {
+            "at": TIME,
+            "by": "str",
+            "checklist": "str",
+            "item": "str",
+            "answer": "str",
+            "note": "str",
+            "evidence": "str",
+            "answer_id": "str",
+            "replaces": "str",
+            "is_replaced": "bool",
+        },
+    )
+
+
+def signatures_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """Every signature, in the order they were given.
+
+    signature_id str, at TIME, statement str, version int64, text str (what was signed), signer
+    str ("sitter", "nurse"), name, method, mark, relation, phone, transport str, id_checked,
+    is_adult bool, witness, witness_name str, sha256 str, still_binds bool (the hash of what is
+    stored is the one that was signed).
+    """
+    session = db.get_one(SessionRow, session_id).public_id
+    return _frame(
+        (
+            ledger.fields_of(row)
+            | {
+                "signature_id": str(row.signature_id),
+                "still_binds": sign_offs.still_binds(sign_offs.sign_off_of(row, session)),
+            }
+            for row in ledger.rows_of(db, SignOffRow, session_id)
+        ),
+        {
+            "signature_id": "str",
+            "at": TIME,
+            "statement": "str",
+            "version": "int64",
+            "text": "str",
+            "signer": "str",
+            "name": "str",
+            "method": "str",
+            "mark": "str",
+            "relation": "str",
+            "phone": "str",
+            "transport": "str",
+            "id_checked": "bool",
+            "is_adult": "bool",
+            "witness": "str",
+            "witness_name": "str",
+            "sha256": "str",
+            "still_binds": "bool",
+        },
+    )
+
+
+def _alarm(life: Sequence[AlarmEvent]) -> dict[str, Any]:
+    """The events of one alarm, oldest first, as one row."""
+    first = life[0]
+    highest = max((event.priority for event in life), key=lambda priority: priority.rank)
+    cleared = next((e.at for e in reversed(life) if e.change is AlarmChange.CLEARED), None)
+    seen = next((e for e in life if e.change is AlarmChange.ACKNOWLEDGED), None)
+    return {
+        "alarm_id": str(first.alarm_id),
+        "onset": first.at,
+        "cleared": cleared,
+        "duration_s": None if cleared is None else (cleared - first.at).total_seconds(),
+        "acknowledged": seen and seen.at,
+        "acknowledged_by": seen and seen.by,
+        "priority": highest.value,
+        "kind": first.kind.value,
+        "condition": first.condition,
+        "metric": first.metric and first.metric.value,
+        "direction": first.direction and first.direction.value,
+        "value": first.value,
+        "limit": first.limit,
+        "worst": next((e.worst for e in reversed(life) if e.worst is not None), None),
+        "phase": first.phase and first.phase.value,
+        "text": [event.text for event in life if event.priority is highest][-1],
+    }
+
+
+def _left_at(db: Session, session_ids: Sequence[int]) -> dict[int, datetime]:
+    """When the patient of each session left the chair; one who sits in it is not here."""
+    key, watched = col(PhaseChangeRow.session_id), [phase.value for phase in IN_CHAIR]
+    found = db.execute(
+        select(key, func.min(col(PhaseChangeRow.at)))
+        .where(key.in_(session_ids), col(PhaseChangeRow.phase).not_in(watched))
+        .group_by(key)
+    )
+    return dict(iter(found))
+
+
+def _alarm_counts(
+    db: Session, session_ids: Sequence[int]
+) -> Counter[tuple[int | None, AlarmPriority]]:
+    """How many alarms each session had, by the highest priority of each."""
+    key = col(AlarmEventRow.session_id)
+    found = db.execute(
+        select(key, col(AlarmEventRow.alarm_id), col(AlarmEventRow.priority))
+        .where(key.in_(session_ids))
+        .distinct()
+    )
+    highest: dict[tuple[int | None, UUID], AlarmPriority] = {}
+    for session_id, alarm_id, text in found:
+        known = highest.get((session_id, alarm_id), AlarmPriority.LOW)
+        highest[session_id, alarm_id] = max(known, AlarmPriority(text), key=lambda p: p.rank)
+    return Counter((session_id, priority) for (session_id, _), priority in highest.items())
+
+
+def _peak_systolic(db: Session, session_ids: Sequence[int]) -> dict[int, float]:
+    systolic = Metric.NIBP_SYSTOLIC
+    found = db.execute(
+        select(READING.c.session_id, func.max(READING.c.value))
+        .where(
+            READING.c.session_id.in_(session_ids),
+            READING.c.metric == systolic.value,
+            READING.c.quality == Quality.VALID.value,
+            READING.c.value.between(*NATURE[systolic].plausible),
+        )
+        .group_by(READING.c.session_id)
+    )
+    return dict(iter(found))
+
+
+def _peaks(db: Session, session_ids: Sequence[int]) -> dict[int, tuple[float | None, float | None]]:
+    """The highest heart rate and the lowest saturation of each session that has vitals."""
+    heart_rate = func.coalesce(_valid(Metric.HEART_RATE), _valid(Metric.PULSE_RATE))
+    found = db.execute(
+        select(VITAL.c.session_id, func.max(heart_rate), func.min(_valid(Metric.SPO2)))
+        .where(VITAL.c.session_id.in_(session_ids))
+        .group_by(VITAL.c.session_id)
+    )
+    return {session_id: (peak, lowest) for session_id, peak, lowest in found}
+
+
+def _valid(metric: Metric) -> ColumnElement[float | None]:
+    """The metric's value in a row of ``vital``; null where it is not valid or not plausible."""
+    value, quality = VITAL.c[metric.value], VITAL.c.quality
+    is_valid = or_(quality.is_(None), ~quality.contains(f'"{metric.value}"'))
+    return case((and_(value.between(*NATURE[metric].plausible), is_valid), value))
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], dtypes: dict[str, str]) -> pd.DataFrame:
+    """The same columns and dtypes whether there are rows or none."""
+    return pd.DataFrame(list(rows), columns=list(dtypes)).astype(dtypes)

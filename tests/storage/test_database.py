@@ -1,0 +1,142 @@
+"""Is a database opened as it must be, and do its migrations go up, down and up again?"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
+
+from storage.database import ALEMBIC_INI, SchemaTooNew, migrate, open_database
+from storage.models import APPEND_ONLY, Row
+
+
+def pragma(database, name):
+    with database.reading() as db:
+        return db.scalar(text(f"PRAGMA {name}"))
+
+
+@pytest.fixture
+def alembic(tmp_path):
+    """Run an Alembic command on a scratch database: ``alembic(command.upgrade, "head")``."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'scratch.sqlite'}")
+
+    def run(what, *arguments):
+        config = Config(ALEMBIC_INI)
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            what(config, *arguments)
+        return inspect(engine)
+
+    yield run
+    engine.dispose()
+
+
+def test_sqlite_is_opened_to_lose_nothing(database):
+    assert pragma(database, "journal_mode") == "wal"
+    assert pragma(database, "synchronous") == 2, "FULL"
+    assert pragma(database, "foreign_keys") == 1
+    assert pragma(database, "busy_timeout") == 2_000
+
+
+def test_only_the_writer_checkpoints(url, database):
+    writer = open_database(url, is_writer=True)
+    assert pragma(writer, "wal_autocheckpoint") == 1_000
+    assert pragma(database, "wal_autocheckpoint") == 0
+    writer.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize("use", [open_database, migrate])
+def test_a_database_in_memory_is_refused(url, use):
+    with pytest.raises(ValueError, match="expected a database file"):
+        use(url)
+
+
+def test_a_password_does_not_show(database):
+    with_password = replace(database, url="postgresql://vigil:secret@db/vigil")
+    assert "secret" not in repr(with_password)
+
+
+def test_a_transaction_is_rolled_back_where_its_block_raises(database):
+    insert = text("INSERT INTO fact (kind, written_at) VALUES ('x', '2026-01-01')")
+    with pytest.raises(ZeroDivisionError), database.writing() as db:
+        db.execute(insert).rowcount / 0
+    with database.reading() as db:
+        assert db.scalar(text("SELECT count(*) FROM fact")) == 0
+
+
+def test_a_transaction_takes_the_write_lock_at_its_start(url, database):
+    """One that began by reading could not be upgraded once another has written."""
+    other = open_database(url, is_writer=True)
+    with other.reading() as db:
+        db.execute(text("PRAGMA busy_timeout = 1"))
+    with (
+        database.writing(),
+        pytest.raises(OperationalError, match="database is locked"),
+        other.writing(),
+    ):
+        pass
+    other.close()
+
+
+def test_migrating_makes_every_table_and_is_done_once(tmp_path):
+    path = tmp_path / "vigil.sqlite"
+    for _ in range(2):
+        migrate(f"sqlite:///{path}")
+    opened = open_database(f"sqlite:///{path}")
+    found = inspect(opened.engine).get_table_names()
+    assert set(found) == {*Row.metadata.tables, "alembic_version"}
+    opened.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+def test_a_new_file_is_for_its_owner_only(migrated):
+    assert stat.S_IMODE(migrated.stat().st_mode) == 0o600
+
+
+def test_a_newer_schema_is_refused_and_left_alone(url, database):
+    with database.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = 'from the future'"))
+    with pytest.raises(SchemaTooNew, match="install the newer Vigil"):
+        migrate(url)
+    with database.reading() as db:
+        assert db.scalar(text("SELECT version_num FROM alembic_version")) == "from the future"
+
+
+def test_the_migrations_make_what_the_models_say(alembic):
+    alembic(command.upgrade, "head")
+    alembic(command.check)
+
+
+def test_up_down_and_up_again(alembic):
+    first = alembic(command.upgrade, "head").get_table_names()
+    assert alembic(command.downgrade, "base").get_table_names() == ["alembic_version"]
+    assert alembic(command.upgrade, "head").get_table_names() == first
+
+
+def test_every_append_only_table_is_protected_by_the_migrations(database):
+    with database.reading() as db:
+        found = db.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
+    assert set(found) == {
+        f"{t}_no_{change}" for t in APPEND_ONLY for change in ("update", "delete")
+    }
+
+
+def test_opening_and_writing_needs_neither_alembic_nor_pandas_nor_dash():
+    """A gateway that only acquires, and a second start, should not wait for them."""
+    run = (
+        "import sys, storage.database, storage.writer, storage.people;"
+        "print([m for m in ('alembic', 'pandas', 'dash') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"

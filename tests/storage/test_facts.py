@@ -1,0 +1,317 @@
+"""Does every fact come back from the database as it went in, and in the order it was written?"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from clinical.phases import SessionPhase
+from clinical.record import (
+    AlarmEvent,
+    BaselineLocked,
+    Gap,
+    ItemAnswered,
+    LinkChanged,
+    PhaseChanged,
+    Reading,
+    SessionOpened,
+    StatementSigned,
+    Vitals,
+)
+from clinical.sign_off import Signature
+from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
+from storage import facts, observations
+from storage.ledger import UnknownSession, key_of
+from storage.models import READING, VITAL
+from tests.storage.made_up import (
+    SESSION,
+    T0,
+    after,
+    alarm,
+    answered,
+    cuff,
+    frame,
+    opened,
+    phase,
+    whole_session,
+)
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+IN_MS = TIMES.map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
+DEVICE_TIMES = st.none() | IN_MS.map(lambda at: at.replace(tzinfo=None))
+VALUES = st.floats(-1000, 1000)
+SMALL = st.integers(0, 10_000)
+
+st.register_type_strategy(str, TEXTS)
+st.register_type_strategy(float, VALUES)
+st.register_type_strategy(int, SMALL)
+st.register_type_strategy(datetime, TIMES)
+
+OF_SESSION = {"session": st.just(SESSION)}
+RARE = {
+    "phase": st.builds(PhaseChanged, **OF_SESSION),
+    "baseline": st.builds(BaselineLocked, **OF_SESSION),
+    "alarm": st.builds(AlarmEvent, **OF_SESSION),
+    "link": st.builds(LinkChanged, **OF_SESSION),
+    "gap": st.builds(Gap, **OF_SESSION),
+    "answer": st.builds(ItemAnswered, replaces=st.none(), **OF_SESSION),
+    "signature": st.builds(StatementSigned, signature=st.builds(Signature), **OF_SESSION),
+}
+
+
+def of_quality(metric, quality, value, **given):
+    return Observation(metric, value if quality.has_value else None, quality, **given)
+
+
+@st.composite
+def frames(draw):
+    at, device_time = draw(IN_MS), draw(DEVICE_TIMES)
+    metrics = draw(st.lists(st.sampled_from(CONTINUOUS), min_size=1, unique=True))
+    sources = {
+        Metric.HEART_RATE: draw(st.sampled_from([None, Source.ECG, Source.SPO2])),
+        Metric.RESP_RATE: draw(st.sampled_from([None, Source.CO2, Source.IMPEDANCE])),
+    }
+    return Vitals(
+        SESSION,
+        at,
+        tuple(
+            of_quality(
+                metric,
+                draw(st.sampled_from(Quality)),
+                draw(VALUES),
+                observed_at=at,
+                source=(sources | observations.ONLY_SOURCE)[metric],
+                device_time=device_time,
+            )
+            for metric in sorted(metrics, key=CONTINUOUS.index)
+        ),
+    )
+
+
+READINGS = st.builds(
+    of_quality,
+    st.sampled_from(Metric),
+    st.sampled_from(Quality),
+    VALUES,
+    observed_at=IN_MS,
+    source=st.none() | st.sampled_from(Source),
+    device_time=DEVICE_TIMES | IN_MS,
+    measurement_id=st.none() | TEXTS,
+).map(lambda observation: Reading(SESSION, observation))
+
+
+@contextmanager
+def undone(database):
+    """A transaction with the session in it, that leaves nothing behind for the next example."""
+
+    class Undo(Exception):
+        pass
+
+    try:
+        with database.writing() as db:
+            facts.append(db, opened(), written_at=T0)
+            yield db
+            raise Undo
+    except Undo:
+        pass
+
+
+# One database for all examples of a test: each undoes what it wrote.
+FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.mark.parametrize("kind", RARE)
+@FEW
+@given(data=st.data())
+def test_a_rare_fact_comes_back_as_it_went_in(database, kind, data):
+    fact = data.draw(RARE[kind])
+    with undone(database) as db:
+        facts.append(db, fact, written_at=T0)
+        db.expunge_all()
+        assert facts.facts_of(db, session=SESSION) == (opened(), fact)
+
+
+@FEW
+@given(fact=st.builds(SessionOpened))
+def test_a_session_comes_back_as_it_was_opened(database, fact):
+    with undone(database) as db:
+        facts.append(db, fact, written_at=T0)
+        db.expunge_all()
+        assert facts.facts_of(db, session=fact.session) == (fact,)
+
+
+@FEW
+@given(fact=frames())
+def test_a_frame_comes_back_as_it_went_in(database, fact):
+    with undone(database) as db:
+        facts.append(db, fact, written_at=T0)
+        found = observations.chair_points(db, session=SESSION, since=fact.at)
+        assert Vitals(SESSION, fact.at, tuple(found)) == fact
+
+
+@FEW
+@given(fact=READINGS)
+def test_a_reading_comes_back_as_it_went_in(database, fact):
+    with undone(database) as db:
+        facts.append(db, fact, written_at=T0)
+        found = observations.chair_points(db, session=SESSION, since=fact.observation.observed_at)
+        assert [Reading(SESSION, observation) for observation in found] == [fact]
+
+
+def record(database, *given):
+    with database.writing() as db:
+        for fact in given:
+            facts.append(db, fact, written_at=T0)
+
+
+def points(database, since=T0):
+    with database.reading() as db:
+        return observations.chair_points(db, session=SESSION, since=since)
+
+
+def test_a_session_comes_back_in_the_order_it_was_written(database):
+    record(database, *(written := whole_session()))
+    with database.reading() as db:
+        assert facts.facts_of(db, session=SESSION) == tuple(written)
+
+
+def test_an_alarm_of_an_empty_chair_is_of_no_session(database):
+    record(database, opened(), alarm(alarm_id=uuid4(), session=None))
+    with database.reading() as db:
+        assert facts.facts_of(db, session=SESSION) == (opened(),)
+
+
+def test_a_fact_of_an_unknown_session_is_refused(database):
+    for fact in (phase(), frame(1), cuff(1, 120)[0]):
+        with pytest.raises(UnknownSession, match=str(SESSION)), database.writing() as db:
+            facts.append(db, fact, written_at=T0)
+    with pytest.raises(UnknownSession), database.reading() as db:
+        facts.facts_of(db, session=SESSION)
+
+
+def test_a_metric_with_its_own_time_has_no_place_in_a_frame(database):
+    record(database, opened())
+    with pytest.raises(ValueError, match="expected continuous metrics"), database.writing() as db:
+        facts.append(db, frame(1, metrics=(Metric.TEMPERATURE_1,)), written_at=T0)
+
+
+def test_an_answer_and_a_session_are_written_once(database):
+    record(database, opened(), answer := answered())
+    for fact in (opened(), answer, answered(replaces=uuid4())):
+        with pytest.raises(IntegrityError), database.writing() as db:
+            facts.append(db, fact, written_at=T0)
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def test_the_same_frame_or_reading_twice_is_kept_once(database):
+    given = [frame(1), *cuff(2, 120)]
+    record(database, opened(), *given, *given)
+    with database.writing() as db:
+        observations.append_vitals(db, [frame(1), frame(1), frame(3)])
+        observations.append_readings(db, cuff(2, 120) * 2)
+        assert db.scalar(select(func.count()).select_from(VITAL)) == 2
+        assert db.scalar(select(func.count()).select_from(READING)) == 4
+
+
+def test_two_frames_in_one_millisecond_are_both_kept(database):
+    """Some monitors send their metrics in several frames, read in one go."""
+    heart = frame(1, metrics=(Metric.HEART_RATE,))
+    lungs = frame(1.0002, metrics=(Metric.RESP_RATE,))
+    record(database, opened())
+    with database.writing() as db:
+        observations.append_vitals(db, [heart, lungs])
+    record(database, frame(1.0004, metrics=(Metric.SPO2,)))
+    found = {point.metric: point.observed_at for point in points(database)}
+    assert found == {
+        Metric.HEART_RATE: after(1),
+        Metric.RESP_RATE: after(1.001),
+        Metric.SPO2: after(1.002),
+    }
+
+
+def test_the_monitors_wall_clock_is_kept_without_a_zone(database):
+    at = datetime(2026, 11, 22, 10, 0, tzinfo=UTC) + timedelta(hours=2)
+    sent = frame(1)
+    stamped = tuple(replace(o, device_time=at) for o in sent.observations)
+    record(database, opened(), replace(sent, observations=stamped))
+    assert {point.device_time for point in points(database)} == {at.replace(tzinfo=None)}
+
+
+def test_points_are_oldest_first_and_from_since_on(database):
+    record(database, opened(), frame(3), *cuff(2, 120), frame(1), frame(4))
+    found = points(database, since=after(2))
+    assert [p.observed_at for p in found] == sorted(p.observed_at for p in found)
+    assert [p.observed_at for p in found] == [after(2)] * 4 + [after(3)] * 2 + [after(4)] * 2
+
+
+def latest_and_cuffs(database):
+    with database.reading() as db:
+        session_id = key_of(db, SESSION)
+        return (
+            observations.latest(db, session_id=session_id),
+            observations.cuffs(db, session_id=session_id),
+        )
+
+
+def test_latest_is_the_newest_of_each_metric_even_without_a_value(database):
+    off = Observation(Metric.SPO2, None, Quality.UNAVAILABLE, after(3), Source.SPO2)
+    typed = Observation(Metric.RESP_RATE, 14.0, Quality.VALID, after(9), Source.MANUAL)
+    breath = frame(8, metrics=(Metric.RESP_RATE,))
+    record(
+        database,
+        *(opened(), frame(1), frame(2), Vitals(SESSION, after(3), (off,))),
+        *(breath, Reading(SESSION, typed), *cuff(4, 120), *cuff(5, 130, measurement_id="n2")),
+    )
+    latest, _ = latest_and_cuffs(database)
+    assert latest[Metric.HEART_RATE].observed_at == after(2)
+    assert latest[Metric.SPO2] == off
+    assert latest[Metric.RESP_RATE] == typed
+    assert latest[Metric.NIBP_SYSTOLIC].value == 130
+    assert Metric.ETCO2 not in latest
+
+
+def test_a_cuff_is_whole_though_its_monitor_counts_from_one_again(database):
+    """n1 comes again after a reconnect; the second n1 here gave a systolic value only."""
+    first, second, third = cuff(10, 120), cuff(300, 125, measurement_id="n2"), cuff(600, 130)
+    record(database, opened(), *first, *second, third[0])
+    _, cuffs = latest_and_cuffs(database)
+    systolic = [[o.value for o in c if o.metric is Metric.NIBP_SYSTOLIC] for c in cuffs]
+    assert systolic == [[120], [125], [130]]
+    assert [len(c) for c in cuffs] == [4, 4, 1]
+    assert cuffs[0] == tuple(reading.observation for reading in first)
+
+
+# --- what a restart goes on from ------------------------------------------------------------------
+
+
+def test_a_session_is_stored_until_the_patient_leaves_the_chair(database):
+    gone, empty, sits = (UUID(int=n) for n in (1, 2, 3))
+    for session in (gone, empty, sits):
+        record(database, opened(session))
+    for to in (SessionPhase.PREPARATION, SessionPhase.ABORTED):
+        record(database, phase(to, session=gone))
+    record(database, phase(SessionPhase.INFUSING, session=sits, at=after(50)))
+    record(database, frame(54, session=sits), frame(60, session=sits))
+    record(database, *cuff(55, 120, session=sits), *cuff(300, 121, session=sits))
+    with database.reading() as db:
+        without_phase, infusing = facts.stored_sessions(db)
+    assert without_phase.facts == (opened(empty),)
+    assert without_phase.last_at == T0
+    assert not without_phase.latest
+    assert infusing.facts[-1].phase is SessionPhase.INFUSING
+    assert infusing.last_at == after(300)
+    first, second = infusing.cuffs
+    assert {o.metric: o.observed_at for o in first}[Metric.HEART_RATE] == after(54)
+    assert len(second) == 4, "nothing was measured in the minute before"
+    assert infusing.latest[Metric.HEART_RATE].value == 72

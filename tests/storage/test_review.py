@@ -1,0 +1,224 @@
+"""Do the tables for looking back say what the record says, and soon enough?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from time import perf_counter
+from uuid import UUID, uuid4
+
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+from clinical.alarms import AlarmPriority
+from clinical.phases import SessionPhase
+from clinical.record import AlarmChange, Reading, Vitals
+from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
+from storage import facts, observations, review
+from storage.ledger import key_of
+from tests.storage.made_up import (
+    SESSION,
+    T0,
+    after,
+    alarm,
+    answered,
+    cuff,
+    frame,
+    opened,
+    phase,
+    signed,
+    whole_session,
+)
+
+OF_SESSION = (
+    review.trend_frame,
+    review.readings_frame,
+    review.cuffs_frame,
+    review.alarms_frame,
+    review.events_frame,
+    review.answers_frame,
+    review.signatures_frame,
+)
+
+
+def record(database, *given):
+    with database.writing() as db:
+        for fact in given:
+            facts.append(db, fact, written_at=T0)
+
+
+def look(database, make, session=SESSION):
+    with database.reading() as db:
+        return make(db, session_id=key_of(db, session))
+
+
+def overview(database, **given):
+    with database.reading() as db:
+        return review.sessions_frame(db, **given)
+
+
+def test_a_session_is_found_by_either_key_also_as_text(database):
+    record(database, opened())
+    with database.reading() as db:
+        key = key_of(db, SESSION)
+        for wanted in (key, str(key), SESSION, str(SESSION), SESSION.hex):
+            assert review.find_session(db, wanted).public_id == SESSION
+        for wanted in (key + 1, "0", uuid4(), "", "1; DROP TABLE fact", "-1"):
+            assert review.find_session(db, wanted) is None
+
+
+@pytest.mark.parametrize("make", OF_SESSION)
+def test_an_empty_session_has_the_same_columns_and_dtypes_as_a_full_one(database, make):
+    empty = opened(UUID(int=9))
+    record(database, *whole_session(), frame(1), *cuff(2, 120), empty)
+    full, bare = look(database, make), look(database, make, empty.session)
+    assert len(full)
+    assert not len(bare)
+    assert full.dtypes.to_dict() == bare.dtypes.to_dict()
+
+
+def test_no_session_gives_an_empty_table(database):
+    assert overview(database).dtypes.to_dict()["started"] == pd.DatetimeTZDtype("us", "UTC")
+
+
+def test_every_measured_column_says_its_dtype(database):
+    record(database, *whole_session(), frame(1))
+    dtypes = look(database, review.trend_frame).dtypes
+    assert {str(dtypes[metric.value]) for metric in CONTINUOUS} == {"float64"}
+    assert str(dtypes["at"]) == review.TIME
+
+
+def test_the_trend_has_one_row_a_frame_and_bridges_no_gap(database):
+    off = Observation(Metric.SPO2, None, Quality.UNAVAILABLE, after(61), Source.SPO2)
+    record(database, opened(), frame(1), frame(2, value=75), Vitals(SESSION, after(61), (off,)))
+    trend = look(database, review.trend_frame)
+    assert list(trend["at"]) == [after(1), after(2), after(61)]
+    assert list(trend["heart_rate"][:2]) == [72, 75]
+    assert math.isnan(trend["heart_rate"][2])
+    assert trend["quality"][2] == '{"spo2":"unavailable"}'
+    assert list(trend["hr_source"][:2]) == ["ecg", "ecg"]
+
+
+def test_a_cuff_is_one_row_also_when_it_failed(database):
+    failed = cuff(300, None, measurement_id="n2", quality=Quality.UNAVAILABLE)
+    record(database, opened(), *cuff(2, 120), *failed)
+    cuffs = look(database, review.cuffs_frame)
+    first, second = (cuffs.iloc[n] for n in (0, 1))
+    assert (first["at"], first["systolic_mmhg"], first["diastolic_mmhg"]) == (after(2), 120, 80)
+    assert (first["mean_mmhg"], first["pulse_bpm"], first["quality"]) == (93, 70, "valid")
+    assert math.isnan(second["systolic_mmhg"])
+    assert second["quality"] == "unavailable"
+    readings = look(database, review.readings_frame).set_index("metric")
+    assert set(readings.loc["nibp_pulse", "unit"]) == {"/min"}
+    assert set(readings.loc["nibp_mean", "unit"]) == {"mm[Hg]"}
+
+
+def test_an_alarm_is_one_row_at_its_worst(database):
+    alarm_id, open_still = uuid4(), uuid4()
+    worse = alarm(
+        AlarmChange.ESCALATED,
+        alarm_id=alarm_id,
+        at=after(20),
+        priority=AlarmPriority.HIGH,
+        worst=188.0,
+    )
+    record(
+        database,
+        opened(),
+        alarm(alarm_id=alarm_id, at=after(10)),
+        worse,
+        alarm(alarm_id=open_still, at=after(5), worst=None),
+        replace(worse, change=AlarmChange.ACKNOWLEDGED, at=after(30), by="anna"),
+        alarm(AlarmChange.CLEARED, alarm_id=alarm_id, at=after(70), worst=188.0),
+    )
+    found = look(database, review.alarms_frame)
+    assert list(found["alarm_id"]) == [str(open_still), str(alarm_id)]
+    row = found.iloc[1]
+    assert (row["onset"], row["cleared"], row["duration_s"]) == (after(10), after(70), 60)
+    assert (row["acknowledged"], row["acknowledged_by"]) == (after(30), "anna")
+    assert (row["priority"], row["worst"], row["text"]) == ("high", 188, "*** SYS 188 > 160")
+    assert found["cleared"].isna()[0]
+    assert found["acknowledged_by"].isna()[0]
+
+
+def test_events_answers_and_signatures_are_in_the_order_they_were_written(database):
+    record(database, *whole_session())
+    events = look(database, review.events_frame)
+    assert list(events["kind"]) == [
+        *("phase", "link", "baseline", "phase", "link", "gap", "phase"),
+    ]
+    assert events["text"][4] == "DEVICE DISCONNECTED: the cable is out"
+    assert events["text"][2] == "121/81 (94) mmHg, HR 68 /min"
+    assert events["until"][5] == after(990)
+    answers = look(database, review.answers_frame)
+    assert list(answers["is_replaced"]) == [True, False]
+    assert answers["replaces"][1] == answers["answer_id"][0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("text", "Less."), ("name", "Someone Else"), ("mark", "M 0 0"), ("transport", "bicycle")],
+)
+def test_a_signature_stops_binding_when_what_was_signed_is_changed(database, column, value):
+    record(database, opened(), signed())
+    assert list(look(database, review.signatures_frame)["still_binds"]) == [True]
+    with database.writing() as db:
+        db.execute(text("DROP TRIGGER sign_off_no_update"))
+        db.execute(text(f"UPDATE sign_off SET {column} = :value"), {"value": value})  # noqa: S608
+    assert list(look(database, review.signatures_frame)["still_binds"]) == [False]
+
+
+def test_the_overview_has_peaks_of_valid_and_plausible_values_only(database):
+    at = after(3)
+    artefacts = (
+        Observation(Metric.HEART_RATE, 250.0, Quality.QUESTIONABLE, at, Source.ECG),
+        Observation(Metric.SPO2, 12.0, Quality.VALID, at, Source.SPO2),
+        Observation(Metric.PULSE_RATE, 95.0, Quality.VALID, at, Source.SPO2),
+    )
+    high = cuff(600, 171, measurement_id="n2")[0]
+    implausible = replace(high.observation, value=299.0, observed_at=after(700))
+    low_id, high_id = uuid4(), uuid4()
+    record(
+        database,
+        opened(),
+        phase(),
+        frame(1, value=88),
+        Vitals(SESSION, at, artefacts),
+        *cuff(2, 120),
+        high,
+        Reading(SESSION, implausible),
+        alarm(alarm_id=low_id),
+        alarm(alarm_id=high_id),
+        alarm(AlarmChange.ESCALATED, alarm_id=high_id, priority=AlarmPriority.HIGH),
+        phase(SessionPhase.DISCHARGED, at=after(5400)),
+        phase(SessionPhase.CLOSED, at=after(99_000)),
+        opened(UUID(int=2), at=after(86_400), chair=3),
+    )
+    newest, oldest = (row for _, row in overview(database).iterrows())
+    assert (oldest["peak_systolic_mmhg"], oldest["peak_heart_rate_bpm"]) == (171, 95)
+    assert (oldest["min_spo2_pct"], oldest["duration_min"]) == (88, 90)
+    assert (oldest["alarms_high"], oldest["alarms_medium"], oldest["alarms_low"]) == (1, 1, 0)
+    assert (oldest["phase"], oldest["patient"], oldest["is_simulated"]) == ("closed", "K.L.", True)
+    assert (newest["phase"], newest["chair"]) == ("preparation", 3)
+    assert math.isnan(newest["duration_min"])
+    assert math.isnan(newest["peak_systolic_mmhg"])
+    assert list(overview(database, limit=1)["chair"]) == [3]
+
+
+def test_an_hour_opens_without_a_wait(database):
+    metrics = CONTINUOUS[:8]
+    record(database, opened(), *(x for n in range(20) for x in cuff(n * 180, 120 + n)))
+    record(database, *whole_session()[1:], *(alarm(alarm_id=uuid4()) for _ in range(60)))
+    record(database, *(answered(f"item {n}") for n in range(20)))
+    with database.writing() as db:
+        observations.append_vitals(db, [frame(n, metrics=metrics) for n in range(3600)])
+    took = []
+    for _ in range(3):
+        started = perf_counter()
+        with database.reading() as db:
+            session_id = key_of(db, SESSION)
+            for make in OF_SESSION:
+                make(db, session_id=session_id)
+        took.append(perf_counter() - started)
+    assert min(took) < 0.2, f"the best of three took {min(took):.3f} s"
