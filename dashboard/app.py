@@ -38,6 +38,7 @@ from dashboard.security import (
 )
 from dashboard.services import Services, Site
 from dashboard.views import wording
+from dashboard.views.not_found import not_found
 
 LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-live"
 
@@ -192,13 +193,14 @@ def _register_router(app: Dash, services: Services, pages: Sequence[Page]) -> No
         Input(LOCATION, "pathname"),
     )
     async def show(pathname: str | None) -> tuple[Component, str]:
-        found = find(pages, unquote(pathname or "/"))
+        path = unquote(pathname or "/")
+        found = find(pages, path)
         if found is not None:
             page, params = found
             content = await page.layout(services, **params)
             if content is not None:
                 return content, f"{page.TITLE} – {services.site.clinic}"
-        return not_found(), f"Not found – {services.site.clinic}"
+        return not_found(path), f"Not found – {services.site.clinic}"
 
     app.clientside_callback(
         "title => { if (title) document.title = title; }", Input(PAGE_TITLE, "data")
@@ -266,17 +268,6 @@ def _person(actor: Actor | None) -> list[Component]:
         html.Span(f"{actor.name}, {wording.ROLE[actor.role]}", style={"whiteSpace": "nowrap"}),
         html.Form(sign_out, action="/logout", method="POST"),
     ]
-
-
-def not_found() -> Component:
-    return html.Div(
-        style={"padding": "10vh 24px", "textAlign": "center"},
-        children=[
-            html.H1("There is nothing here"),
-            html.P("The page, chair or session you asked for does not exist."),
-            dcc.Link("Back to the board", href="/", className="button"),
-        ],
-    )
 
 
 BAR_STYLE = {

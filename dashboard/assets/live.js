@@ -25,8 +25,8 @@
   let socket = null, asked = '', windowMs = 0, started = 0, retry = 0, wait = RETRY_MS;
   let boot = '', seq = 0, heard = -Infinity, isLive = true;
   let speed = 1, anchor = 0, anchoredAt = 0;
-  let places = null, frame = 0, trendAt = 0, changed = new Map(), telling = 0;
-  const dirty = new Set();
+  let places = null, frame = 0, trendAt = 0, telling = 0;
+  const dirty = new Set(), changed = new Map();
 
   // ---- Time -----------------------------------------------------------------------------------
 
@@ -163,10 +163,9 @@
   // Callbacks of the page hear of rare events only. A prop keeps its last value, so each event
   // names every chair of the last two seconds: one that React skips is in the next.
   const tell = news => {
-    for (const number in news) {
-      if (PARTS.some(part => part in news[number])) changed.set(Number(number), mono());
-    }
-    if (!changed.size || telling) return;
+    const now = Object.keys(news).filter(number => PARTS.some(part => part in news[number]));
+    for (const number of now) changed.set(Number(number), mono());
+    if (!now.length || telling) return;
     telling = setTimeout(() => {
       telling = 0;
       window.dash_clientside?.set_props?.('live-event', {data: {seq, chairs: [...changed.keys()]}});

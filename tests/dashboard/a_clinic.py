@@ -261,6 +261,7 @@ def a_clinic(
     clock = clock or WallClock()
     live = LiveHub(clock, chairs, **hub)
     engine = FakeEngine(live, clock, chairs)
+    live.publish(engine.snapshot, [])
     site = Site(clinic, tuple((chair, f"Chair {chair}") for chair in chairs), is_simulated)
     people = FakePeople()
     services = Services(
