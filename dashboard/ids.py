@@ -9,7 +9,7 @@ from typing import Any
 
 Id = dict[str, Any]
 
-# The shell's: live.js writes into them, every page reads them.
+# The shell's: live.js writes into some of them, every page may read them.
 LIVE_ROOT = "live-root"
 LIVE_EVENT = "live-event"
 LOCATION = "location"

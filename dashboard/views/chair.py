@@ -114,7 +114,7 @@ def _alarm(alarm: AlarmView, may_act: bool, zone: tzinfo | None, form: Form) -> 
     seen: Component | None = None
     if alarm.acknowledged_by and alarm.acknowledged_at:
         at = wording.time_of_day(alarm.acknowledged_at, zone)
-        seen = html.Span(f"Seen by {alarm.acknowledged_by} at {at}", className="dim")
+        seen = html.Span(f"Seen by {alarm.acknowledged_by} at {at}", className="dim alarm-seen")
     elif may_act:
         seen = html.Button(
             "Acknowledge",
@@ -129,7 +129,9 @@ def _alarm(alarm: AlarmView, may_act: bool, zone: tzinfo | None, form: Form) -> 
         children=[
             html.Span(className="alarm-badge"),
             html.Span(alarm.text, className="alarm-words"),
-            html.Span(f"since {wording.hour_minute(alarm.onset_at, zone)}", className="dim"),
+            html.Span(
+                f"since {wording.hour_minute(alarm.onset_at, zone)}", className="dim alarm-since"
+            ),
             seen,
         ],
     )

@@ -34,12 +34,8 @@ def statement(
     ``known`` is what the sitter signed before: the same person is not asked for it twice.
     """
     if given is not None:
-        return [
-            html.Details(
-                [html.Summary(shown.title), *duties(given.text)[1:]], className="signed-words"
-            ),
-            signed(given, zone),
-        ]
+        title, *words = duties(given.text)
+        return [title, html.Details([html.Summary("What was signed"), *words]), signed(given, zone)]
     if phase not in shown.phases:
         when = " or ".join(wording.PHASE[each].lower() for each in shown.phases)
         return [html.H3(shown.title), html.P(f"Signed in {when}.", className="dim")]
@@ -47,18 +43,27 @@ def statement(
         return [html.H3(shown.title), html.P("Sign in to witness this.", className="dim")]
     is_sitter = shown.signer is SignerKind.SITTER
     signs = f"Sign in front of {actor.name}" if is_sitter else f"Sign as {actor.name}"
+    title, *words = duties(shown.text)
     return [
-        *duties(shown.text),
-        html.Div(_sitter(shown, known) if is_sitter else _staff(shown, actor), className="fields"),
-        _ways(shown),
-        dcc.Store(id=ids.sign_shown(shown.id), data=shown.text),
-        html.Button(
-            signs,
-            id=ids.sign(shown.id),
-            type="button",
-            className="button button-main",
-            **form.carried,
-        ),
+        html.Details(
+            children=[
+                html.Summary([title, html.Span("not signed yet", className="not-signed")]),
+                *words,
+                html.Div(
+                    _sitter(shown, known) if is_sitter else _staff(shown, actor),
+                    className="fields",
+                ),
+                _ways(shown),
+                dcc.Store(id=ids.sign_shown(shown.id), data=shown.text),
+                html.Button(
+                    signs,
+                    id=ids.sign(shown.id),
+                    type="button",
+                    className="button button-main",
+                    **form.carried,
+                ),
+            ]
+        )
     ]
 
 

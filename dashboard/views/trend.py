@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from clinical.alarms import AlarmLimit, AlarmPriority
+from clinical.phases import SessionPhase
 from clinical.snapshot import SessionView
 from clinical.vitals import NATURE, Metric
+from dashboard.views import wording
 
 # The axes always reach this far, so that nothing jumps while a session runs; beyond, they follow.
 PRESSURE_SPAN = [40, 180]
@@ -24,7 +27,9 @@ SATURATION_SPAN = [86, 100]
 GREY = "#808a96"  # seen on both grounds
 # Whose limits are drawn, and on which axis: more lines than these would hide the curve.
 LIMITED = {Metric.HEART_RATE: "y", Metric.NIBP_SYSTOLIC: "y", Metric.SPO2: "y2"}
+ON_AXIS = LIMITED | {Metric.NIBP_DIASTOLIC: "y", Metric.NIBP_MEAN: "y", Metric.PULSE_RATE: "y"}
 CONFIG = {"displayModeBar": False, "responsive": True}
+GAP_S = 10.0  # neighbours further apart are not joined: nothing is known of what lies between
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,115 @@ def live_figure() -> go.Figure:
         bars={"meta": {"cuff": "bar"}},
         means={"meta": {"metric": Metric.NIBP_MEAN.value}},
         saturation={"meta": {"metric": Metric.SPO2.value}},
+    )
+
+
+def session_figure(
+    trend: pd.DataFrame,
+    cuffs: pd.DataFrame,
+    alarms: pd.DataFrame,
+    events: pd.DataFrame,
+    limits: Sequence[AlarmLimit],
+    zone: tzinfo | None,
+) -> go.Figure:
+    """A past session, from the frames of ``storage.review`` (trend, cuffs, alarms, events).
+
+    What is missing stays missing: a gap is a gap in the line. Without an ECG the pulse of the
+    oximeter is drawn, never a mixture of both. Times are shown in ``zone``.
+    """
+    pulse = "heart_rate" if trend["heart_rate"].notna().any() else "pulse_rate"
+    figure = _figure(
+        pulse=_line(trend, pulse, zone) | {"name": NATURE[Metric(pulse)].label},
+        bars=_bars(cuffs, zone),
+        means={"x": _local(cuffs["at"], zone), "y": cuffs["mean_mmhg"]},
+        saturation=_line(trend, "spo2", zone),
+    )
+    figure.add_traces([_onsets(alarms, priority, axis, zone) for priority, axis in ONSETS])
+    figure.update_layout(
+        annotated(event_marks(events), limits, lambda at: wording.day_and_second(at, zone))
+    )
+    return figure
+
+
+def event_marks(events: pd.DataFrame) -> list[Mark]:
+    """The phases of a session as ``events_frame`` gives them, and the stretches without record."""
+    phases = events[events["kind"] == "phase"]
+    marks = [
+        Mark(
+            at.to_pydatetime(),
+            wording.PHASE[SessionPhase(what)],
+            # Only the infusion is a band: the others would leave no ground to see it against.
+            _end(phases, at) if what == SessionPhase.INFUSING else None,
+        )
+        for at, what in zip(phases["at"], phases["what"], strict=True)
+    ]
+    gaps = events[(events["kind"] == "gap") & events["until"].notna()]
+    return marks + [
+        Mark(at.to_pydatetime(), "No record", until.to_pydatetime())
+        for at, until in zip(gaps["at"], gaps["until"], strict=True)
+    ]
+
+
+def _end(phases: pd.DataFrame, at: pd.Timestamp) -> datetime | None:
+    """When the phase that began ``at`` was followed by the next; None while it lasts."""
+    later = phases.loc[phases["at"] > at, "at"]
+    return None if later.empty else later.min().to_pydatetime()
+
+
+def _local(times: pd.Series, zone: tzinfo | None) -> pd.Series:
+    """Times as Plotly is to show them: of the clinic, without a zone, in ms as whole numbers."""
+    if times.empty:
+        return times.astype("int64")
+    # The zone as it was on that day: no session lasts over a change of the clocks.
+    of_day = times.iloc[0].to_pydatetime().astimezone(zone).tzinfo
+    naive = times.dt.tz_convert(of_day).dt.tz_localize(None)
+    return naive.astype("datetime64[ms]").astype("int64")
+
+
+def _line(trend: pd.DataFrame, column: str, zone: tzinfo | None) -> dict[str, Any]:
+    """One column as x and y, with an empty point in each gap, which breaks the line."""
+    known = trend.loc[trend[column].notna() | (trend["at"].diff().dt.total_seconds() <= GAP_S)]
+    before = known["at"].shift()
+    is_gap = (known["at"] - before).dt.total_seconds() > GAP_S
+    breaks = pd.DataFrame({"at": before[is_gap], column: float("nan")})
+    joined = pd.concat([known[["at", column]], breaks]).sort_values("at", kind="stable")
+    return {"x": _local(joined["at"], zone), "y": joined[column]}
+
+
+def _bars(cuffs: pd.DataFrame, zone: tzinfo | None) -> dict[str, Any]:
+    """Each cuff reading as a stroke from systolic to diastolic, with nothing between two."""
+    whole = cuffs.dropna(subset=["systolic_mmhg", "diastolic_mmhg"])
+    x = _local(whole["at"], zone)
+    y = zip(whole["systolic_mmhg"], whole["diastolic_mmhg"], strict=True)
+    return {
+        "x": [at for at in x for _ in range(3)],
+        "y": [value for pair in y for value in (*pair, None)],
+    }
+
+
+ONSETS = [(priority, axis) for priority in AlarmPriority for axis in ("y", "y2")]
+
+
+def _onsets(
+    alarms: pd.DataFrame, priority: AlarmPriority, axis: str, zone: tzinfo | None
+) -> go.Scatter:
+    """Where alarms of ``priority`` began, at the value that raised them."""
+    metrics = [metric.value for metric, on in ON_AXIS.items() if on == axis]
+    shown = alarms[
+        (alarms["priority"] == priority) & alarms["metric"].isin(metrics) & alarms["value"].notna()
+    ]
+    symbol = {"high": "triangle-up", "medium": "diamond", "low": "circle"}[priority]
+    return go.Scatter(
+        x=_local(shown["onset"], zone),
+        y=shown["value"],
+        text=[_plain(text) for text in shown["text"]],
+        xaxis="x",
+        yaxis=axis,
+        uid=f"alarm-{priority}-{axis}",
+        name=f"{priority} alarm",
+        mode="markers",
+        marker={"size": 11, "symbol": symbol},
+        hovertemplate="%{text}<extra>alarm</extra>",
     )
 
 
@@ -105,7 +219,7 @@ def _limit_lines(limits: Sequence[AlarmLimit]) -> list[dict[str, Any]]:
             "yref": LIMITED[limit.metric],
             "y0": limit.value,
             "y1": limit.value,
-            "layer": "below",
+            "layer": "between",
             "opacity": 0.6,
             "line": {"color": GREY, "width": 1, "dash": "dash"},
             "label": {

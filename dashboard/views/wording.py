@@ -44,6 +44,21 @@ def day_and_time(at: datetime, zone: tzinfo | None) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
+def day_and_second(at: datetime, zone: tzinfo | None) -> str:
+    """2026-03-14 14:05:09: also how Plotly takes a time."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def minutes(duration_s: float) -> str:
+    """45 s, 3 min 20 s, 52 min: as exact as anyone reads it."""
+    whole = round(duration_s)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{round(whole / 60)} min"
+
+
 def infusion(number: int, length: int) -> str:
     return f"Infusion {number} of {length}"
 

@@ -1,0 +1,338 @@
+"""How are past sessions shown: all of them in a grid, and one of them whole?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+import dash_ag_grid as dag
+import pandas as pd
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from clinical.alarms import AlarmLimit, AlarmPriority
+from clinical.checklist import Answer
+from clinical.phases import SessionPhase
+from clinical.record import StatementSigned
+from clinical.vitals import NATURE
+from dashboard import ids
+from dashboard.views import wording
+from dashboard.views.numbers import UNIT
+from dashboard.views.signature import duties, signed
+from dashboard.views.trend import CONFIG, session_figure
+
+NONE = "–"  # what stands where nothing was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One session as the record has it; the frames are those of ``storage.review``.
+
+    ``items`` are the questions of its checklist by id, ``signatures`` each with whether its hash
+    still binds, ``limits`` those of the preset, empty where that version is no longer at hand.
+    """
+
+    started: datetime
+    chair: str
+    patient: str
+    phase: SessionPhase
+    infusion_number: int
+    series_length: int
+    planned_infusion_min: int
+    preset: str
+    is_simulated: bool
+    trend: pd.DataFrame
+    cuffs: pd.DataFrame
+    alarms: pd.DataFrame
+    events: pd.DataFrame
+    answers: pd.DataFrame
+    signatures: Sequence[tuple[StatementSigned, bool]]
+    items: Mapping[str, str]
+    limits: Sequence[AlarmLimit]
+
+
+# All sessions.
+
+
+def grid(sessions: pd.DataFrame, zone: tzinfo | None) -> html.Div:
+    """Every session of ``storage.review.sessions_frame``, to filter and sort; a row leads to it."""
+    return html.Div(
+        className="review",
+        children=[
+            html.H1("Past sessions"),
+            dag.AgGrid(
+                id=ids.SESSIONS_GRID,
+                className="grid",
+                rowData=rows(sessions, zone),
+                columnDefs=COLUMNS,
+                defaultColDef={
+                    "filter": True,
+                    "sortable": True,
+                    "resizable": True,
+                    "wrapHeaderText": True,
+                    "autoHeaderHeight": True,
+                    "suppressHeaderMenuButton": False,
+                },
+                columnSize="responsiveSizeToFit",
+                getRowId="params.data.public_id",
+                dashGridOptions={
+                    "rowHeight": 48,
+                    "animateRows": False,
+                    "pagination": True,
+                    "paginationPageSize": 50,
+                    "overlayNoRowsTemplate": "No sessions yet",
+                },
+            ),
+        ],
+    )
+
+
+def _number_column(field: str, name: str) -> dict[str, Any]:
+    return {
+        "field": field,
+        "headerName": name,
+        "filter": "agNumberColumnFilter",
+        "type": "rightAligned",
+        "minWidth": 62,
+        "flex": 1,
+    }
+
+
+COLUMNS: list[dict[str, Any]] = [
+    {
+        "field": "link",
+        "headerName": "Started",
+        "cellRenderer": "markdown",  # made of a time and an id, of nothing that people wrote
+        "linkTarget": "_self",
+        "minWidth": 132,
+        "flex": 2,
+    },
+    {"field": "patient", "headerName": "Initials", "minWidth": 74, "flex": 1},
+    {**_number_column("chair", "Chair"), "maxWidth": 80},
+    {"field": "series", "headerName": "Infusion", "minWidth": 78, "flex": 1},
+    {"field": "phase", "headerName": "Phase", "minWidth": 92, "flex": 1.4},
+    _number_column("duration_min", "Minutes"),
+    _number_column("peak_systolic_mmhg", "Peak SYS"),
+    _number_column("peak_heart_rate_bpm", "Peak HR"),
+    _number_column("min_spo2_pct", "Least SpO2"),
+    {"field": "alarms", "headerName": "Alarms H·M·L", "minWidth": 84, "flex": 1},
+]
+
+
+def rows(sessions: pd.DataFrame, zone: tzinfo | None) -> list[dict[str, Any]]:
+    """``sessions`` as the grid takes them; numbers whole, what is missing None."""
+    return [
+        {
+            "public_id": row["public_id"],
+            "link": (
+                f"[{wording.day_and_time(row['started'].to_pydatetime(), zone)}]"
+                f"({address(row['public_id'])})"
+            ),
+            "patient": row["patient"],
+            "chair": row["chair"],
+            "series": f"{row['infusion_number']} of {row['series_length']}",
+            "phase": wording.PHASE[SessionPhase(row["phase"])],
+            "alarms": f"{row['alarms_high']} · {row['alarms_medium']} · {row['alarms_low']}",
+            **{
+                name: None if pd.isna(row[name]) else round(row[name])
+                for name in (
+                    "duration_min",
+                    "peak_systolic_mmhg",
+                    "peak_heart_rate_bpm",
+                    "min_spo2_pct",
+                )
+            },
+        }
+        for row in sessions.to_dict("records")
+    ]
+
+
+def address(public_id: str) -> str:
+    return f"/review/{public_id}"
+
+
+# One session.
+
+
+def session(past: Past, zone: tzinfo | None) -> html.Div:
+    """The whole session on one page, which prints as it stands."""
+    return html.Div(
+        className="review past",
+        children=[
+            html.Header(_title(past, zone), className="past-head"),
+            _section("Course", [_course(past, zone)], "past-course"),
+            _section("Alarms", [_alarms(past.alarms, zone)]),
+            _section("Events", [_events(past.events, zone)]),
+            _section("Checklist", [_answers(past.answers, past.items, zone)]),
+            _section("Signatures", _signatures(past.signatures, zone), "past-signatures"),
+            _section(f"Alarm limits: {past.preset}", [_limits(past.limits)]),
+        ],
+    )
+
+
+def _title(past: Past, zone: tzinfo | None) -> list[Component]:
+    simulated = [html.Span("Simulated data", className="tag tag-simulated")]
+    return [
+        html.H1([html.Span(past.patient, className="tile-patient"), f" – {past.chair}"]),
+        html.Span(wording.day_and_time(past.started, zone)),
+        html.Span(wording.infusion(past.infusion_number, past.series_length), className="dim"),
+        html.Span(f"{past.planned_infusion_min} min planned", className="dim"),
+        html.Span(wording.PHASE[past.phase], className="past-phase"),
+        *(simulated if past.is_simulated else []),
+        dcc.Link("All sessions", href="/review", className="button past-back"),
+    ]
+
+
+def _section(title: str, content: Iterable[Component], more: str = "") -> html.Section:
+    return html.Section([html.H2(title), *content], className=f"part {more}".strip())
+
+
+def _course(past: Past, zone: tzinfo | None) -> Component:
+    if past.trend.empty and past.cuffs.empty:
+        return html.P("Nothing was measured.", className="dim")
+    figure = session_figure(past.trend, past.cuffs, past.alarms, past.events, past.limits, zone)
+    return dcc.Graph(figure=figure, config=CONFIG, className="plot past-plot")
+
+
+def _alarms(alarms: pd.DataFrame, zone: tzinfo | None) -> Component:
+    if alarms.empty:
+        return html.P("No alarms.", className="dim")
+    return _table(
+        ("Began", "Lasted", "Priority", "Alarm", "Worst", "Seen by"),
+        [
+            (
+                wording.time_of_day(row["onset"].to_pydatetime(), zone),
+                NONE if pd.isna(row["duration_s"]) else wording.minutes(row["duration_s"]),
+                html.Span(className="alarm-badge", **{"data-priority": row["priority"]}),
+                row["text"],
+                _worst(row),
+                _seen(row, zone),
+            )
+            for row in alarms.to_dict("records")
+        ],
+    )
+
+
+def _worst(row: Mapping[Any, Any]) -> str:
+    return NONE if pd.isna(row["worst"]) else f"{row['worst']:.0f}"
+
+
+def _seen(row: Mapping[Any, Any], zone: tzinfo | None) -> str:
+    if pd.isna(row["acknowledged"]):
+        return NONE
+    at = wording.time_of_day(row["acknowledged"].to_pydatetime(), zone)
+    return f"{row['acknowledged_by']}, {at}"
+
+
+def _events(events: pd.DataFrame, zone: tzinfo | None) -> Component:
+    return _table(
+        ("At", "What", "", "By"),
+        [
+            (
+                _when(row, zone),
+                wording.PHASE[SessionPhase(row["what"])]
+                if row["kind"] == "phase"
+                else EVENTS[row["kind"]],
+                row["text"],
+                NONE if pd.isna(row["by"]) else row["by"],
+            )
+            for row in events.to_dict("records")
+        ],
+    )
+
+
+EVENTS = {"link": "Monitor", "gap": "Gap", "baseline": "Baseline locked"}
+
+
+def _when(row: Mapping[Any, Any], zone: tzinfo | None) -> str:
+    at = wording.time_of_day(row["at"].to_pydatetime(), zone)
+    if pd.isna(row["until"]):
+        return at
+    return f"{at} – {wording.time_of_day(row['until'].to_pydatetime(), zone)}"
+
+
+def _answers(answers: pd.DataFrame, items: Mapping[str, str], zone: tzinfo | None) -> Component:
+    if answers.empty:
+        return html.P("Nothing was answered.", className="dim")
+    return _table(
+        ("Question", "Answer", "By", "At", "What the data said", "Note"),
+        [
+            (
+                items.get(row["item"], row["item"]),
+                wording.ANSWER[Answer(row["answer"])],
+                row["by"],
+                wording.time_of_day(row["at"].to_pydatetime(), zone),
+                row["evidence"] or NONE,
+                row["note"] or NONE,
+            )
+            for row in answers.to_dict("records")
+        ],
+        classes=["is-replaced" if replaced else "" for replaced in answers["is_replaced"]],
+    )
+
+
+def _signatures(
+    signatures: Sequence[tuple[StatementSigned, bool]], zone: tzinfo | None
+) -> list[Component]:
+    if not signatures:
+        return [html.P("Nothing was signed.", className="dim")]
+    return [
+        html.Article(
+            className="past-signature",
+            children=[
+                *duties(statement.text),
+                signed(statement, zone),
+                html.P(
+                    "The text, the session and the signature are unchanged since."
+                    if binds
+                    else "CHANGED SINCE IT WAS SIGNED: the hash does not match.",
+                    className="dim" if binds else "refused",
+                ),
+            ],
+        )
+        for statement, binds in signatures
+    ]
+
+
+def _limits(limits: Sequence[AlarmLimit]) -> Component:
+    if not limits:
+        return html.P("This version of the preset is not at hand.", className="dim")
+    metrics = dict.fromkeys(limit.metric for limit in limits)
+    priorities = sorted(AlarmPriority, key=lambda priority: -priority.rank)
+    return _table(
+        ("Sign", *(priority.value.capitalize() for priority in priorities)),
+        [
+            (
+                f"{NATURE[metric].label} {UNIT[NATURE[metric].unit]}",
+                *(_of(limits, metric, priority) for priority in priorities),
+            )
+            for metric in metrics
+        ],
+    )
+
+
+def _of(limits: Sequence[AlarmLimit], metric: Any, priority: AlarmPriority) -> str:
+    """< 50 for 10 s, > 120 for 10 s."""
+    return (
+        ", ".join(
+            f"{limit.operator} {limit.value:g}"
+            + (f" for {limit.delay_s:g} s" if limit.delay_s else "")
+            for limit in limits
+            if limit.metric is metric and limit.priority is priority
+        )
+        or NONE
+    )
+
+
+def _table(
+    head: Sequence[str], body: Iterable[Sequence[Any]], classes: Sequence[str] | None = None
+) -> html.Div:
+    lines = [html.Tr([html.Td(cell) for cell in row]) for row in body]
+    for line, name in zip(lines, classes or (), strict=False):
+        line.className = name
+    return html.Div(
+        html.Table([html.Thead(html.Tr([html.Th(name) for name in head])), html.Tbody(lines)]),
+        className="table",
+    )
