@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -120,9 +120,24 @@ class Condition:
 
     @property
     def worst(self) -> tuple[AlarmLimit, Standing] | None:
-        """The raised limit of the highest priority; None while the condition is inactive."""
-        raised = zip(self.limits, self.standings, strict=True)
-        return next(((limit, st) for limit, st in raised if st.is_raised), None)
+        """The raised limit of the highest priority; None while the condition is inactive.
+
+        Of two of the same priority, one that the value is still beyond: it is the one to name.
+        """
+        raised = [
+            (limit, standing)
+            for limit, standing in zip(self.limits, self.standings, strict=True)
+            if standing.is_raised
+        ]
+        if not raised:
+            return None
+        worst = [each for each in raised if each[0].priority is raised[0][0].priority]
+        return next((each for each in worst if each[1].in_since is None), worst[0])
+
+    @property
+    def is_astir(self) -> bool:
+        """Whether any limit is raised or on its way there."""
+        return any(st.is_raised or st.out_since is not None for st in self.standings)
 
     @property
     def next_due(self) -> datetime | None:
@@ -137,7 +152,13 @@ class Condition:
         return None if since is None else since + timedelta(seconds=wait_s)
 
     def settled(self, now: datetime) -> Condition:
-        """The condition with every delay that has ended by ``now`` carried out."""
+        """The condition with every delay that has ended by ``now`` carried out.
+
+        A limit that is raised takes the lesser ones with it that are breached too: when it falls
+        the condition eases to them, instead of ending and starting anew.
+        """
+        if not self.is_astir:
+            return self
         standings = tuple(
             standing
             if (due := self._due(limit, standing)) is None or due > now
@@ -146,7 +167,7 @@ class Condition:
             else Standing(is_raised=True, raised_at=due)
             for limit, standing in zip(self.limits, self.standings, strict=True)
         )
-        return replace(self, standings=standings)
+        return replace(self, standings=tuple(_with_lesser(standings)))
 
     def observed(self, value: float, at: datetime) -> Condition:
         """The condition after a value; delays that ended before ``at`` are carried out first.
@@ -161,9 +182,27 @@ class Condition:
         )
         return replace(before, standings=standings).settled(at)
 
-    def dropped(self) -> Condition:
-        """The condition with nothing raised and nothing pending: its signal is lost."""
-        return replace(self, standings=tuple(Standing() for _ in self.limits))
+    def suspended(self) -> Condition:
+        """The condition while its signal is lost: no delay runs, what is raised waits."""
+        standings = tuple(
+            replace(standing, in_since=None) if standing.is_raised else Standing()
+            for standing in self.standings
+        )
+        return replace(self, standings=standings)
+
+    def returned(self, value: float, at: datetime) -> Condition:
+        """The condition after the first value since its signal was lost.
+
+        What was raised and is still held goes on without another delay, or a signal that comes
+        and goes would never alarm; what is not held is over.
+        """
+        standings = tuple(
+            Standing(is_raised=True, raised_at=at)
+            if standing.is_raised and limit.is_held_by(value)
+            else Standing()
+            for limit, standing in zip(self.limits, self.standings, strict=True)
+        )
+        return replace(self, standings=standings).observed(value, at)
 
     def held_at(self, priority: AlarmPriority, onset_at: datetime) -> Condition:
         """The condition as raised with ``priority`` before a restart: the next values decide."""
@@ -176,6 +215,17 @@ class Condition:
                 for limit in self.limits
             ),
         )
+
+
+def _with_lesser(standings: Iterable[Standing]) -> Iterator[Standing]:
+    """``standings``, worst limit first; a breached one below a raised one is raised as well."""
+    onset_at = None
+    for standing in standings:
+        if standing.is_raised:
+            onset_at = onset_at or standing.raised_at
+        elif onset_at is not None and standing.out_since is not None:
+            standing = Standing(is_raised=True, raised_at=onset_at)
+        yield standing
 
 
 def _after(limit: AlarmLimit, standing: Standing, value: float, at: datetime) -> Standing:

@@ -62,6 +62,16 @@ class OpenAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class LostAlarm:
+    """An alarm whose signal went away before it cleared, with the priority and words it had."""
+
+    priority: AlarmPriority
+    direction: Direction | None
+    text: str
+    onset_at: datetime  # when the last value had become too old
+
+
+@dataclass(frozen=True, slots=True)
 class SessionState:
     """One session in a chair: its facts added up, and what the limits have seen so far."""
 
@@ -77,8 +87,8 @@ class SessionState:
     answers: Mapping[str, ItemAnswered] = field(default_factory=dict)
     signatures: Mapping[str, StatementSigned] = field(default_factory=dict)
     alarms: Mapping[str, OpenAlarm] = field(default_factory=dict)
-    # Alarms whose signal went away before they cleared: the priority and the words they had.
-    lost: Mapping[Metric, tuple[AlarmPriority, str]] = field(default_factory=dict)
+    # While a sign is in here its raised limits are suspended: they wait for the next value.
+    lost: Mapping[Metric, LostAlarm] = field(default_factory=dict)
     seen_at: Mapping[Metric, datetime] = field(default_factory=dict)  # last believable value
     missing_since: Mapping[Metric, datetime] = field(default_factory=dict)  # sent without a value
     implausible: frozenset[Metric] = frozenset()
@@ -216,12 +226,16 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     lost = {}
     for alarm in session.alarms.values():
         signal = alarm.signal
-        if signal.metric and signal.direction and (signal.metric, signal.direction) in conditions:
-            key = (signal.metric, signal.direction)
+        if signal.metric is None:
+            continue
+        if signal.direction and (key := (signal.metric, signal.direction)) in conditions:
             conditions[key] = conditions[key].held_at(signal.priority, alarm.onset_at)
-        elif signal.metric and signal.condition == lost_condition(signal.metric):
-            lost[signal.metric] = (signal.priority, signal.text)
-    sets = tuple(filter(None, (cuff_set(cuff, {}) for cuff in stored.cuffs)))
+        if signal.condition == lost_condition(signal.metric):
+            lost[signal.metric] = LostAlarm(
+                signal.priority, signal.direction, signal.text, alarm.onset_at
+            )
+    cuffs = [cuff for cuff in stored.cuffs if pressures(cuff) != (None, None, None)]
+    sets = (cuff_set(cuff, {obs.metric: obs for obs in cuff}) for cuff in cuffs)
     session = replace(
         session,
         conditions=conditions,
@@ -231,9 +245,9 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
             for metric, obs in stored.latest.items()
             if obs.value is not None
         },
-        sets=sets,
-        last_cuff_at=stored.cuffs[-1][0].observed_at if stored.cuffs else None,
-        known_cuff=pressures(stored.cuffs[-1]) if stored.cuffs else None,
+        sets=tuple(filter(None, sets)),
+        last_cuff_at=cuffs[-1][0].observed_at if cuffs else None,
+        known_cuff=pressures(cuffs[-1]) if cuffs else None,
     )
     gap = Gap(first.session, stored.last_at, now, "Vigil was not running")
     return replace(state, session=session, latest=dict(stored.latest)), gap

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 from uuid import UUID, uuid5
 
 from clinical import technical
 from clinical.alarms import AlarmKind, Direction
 from clinical.chair import (
     ChairState,
+    LostAlarm,
     OpenAlarm,
     SessionState,
     Signal,
@@ -45,6 +47,7 @@ from clinical.vitals import CONTINUOUS, CUFF, NATURE, Metric, Observation, Quali
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
 # this long, so that the live log and a replay agree.
 LATENESS = timedelta(milliseconds=50)
+FRESH = timedelta(seconds=technical.STALE_AT_LEAST_S)  # an older ECG rate yields to the pulse
 TICK = timedelta(seconds=1)  # ages, overdue cuffs and the recovery time are looked at this often
 
 
@@ -109,11 +112,11 @@ class SessionMonitor:
         ``now`` is the engine's aware UTC. Delays run in data time: an onset is breach + delay,
         whenever the engine happened to wake.
         """
-        settle_at = now - LATENESS
+        settle_at = event.at if isinstance(event, Observed) else now - LATENESS
+        state, before = _advanced(state, settle_at, now)
         match event:
             case Observed():
                 state, effects = _observed(state, event)
-                settle_at = event.at
             case LinkEvent():
                 state, effects = _link_changed(state, event)
             case Committed():
@@ -126,12 +129,13 @@ class SessionMonitor:
                 effects = Effects()
             case _:
                 state, effects = _commanded(state, event, now)
-        if state.session is None:
-            return state, effects, None
-        state = replace(state, session=_settled(state, state.session, settle_at))
-        state, changes = _with_alarms(state, now)
-        if changes:
-            effects = replace(effects, facts=(*effects.facts, *changes), is_urgent=True)
+        changes: tuple[AlarmEvent, ...] = ()
+        if state.session is not None:
+            state = replace(state, session=_settled(state, state.session, settle_at))
+            state, changes = _with_alarms(state, settle_at, now)
+        if before or changes:
+            facts = (*before, *effects.facts, *changes)
+            effects = replace(effects, facts=facts, is_urgent=True)
         return state, effects, _next_due(state, now)
 
 
@@ -200,11 +204,13 @@ def _judged(
         implausible.discard(obs.metric)
         seen_at[obs.metric] = obs.observed_at
         sign = _sign_of(obs, seen_at)
-        lost.pop(sign, None)
+        was_lost = lost.pop(sign, None) is not None
         for direction in Direction:
             key = (sign, direction)
             if key in conditions:
-                conditions[key] = conditions[key].observed(obs.value, obs.observed_at)
+                before = conditions[key]
+                see = before.returned if was_lost else before.observed
+                conditions[key] = see(obs.value, obs.observed_at)
     return replace(
         session,
         conditions=conditions,
@@ -220,8 +226,7 @@ def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
     if obs.metric is not Metric.PULSE_RATE:
         return obs.metric
     heart_seen_at = seen_at.get(Metric.HEART_RATE)
-    fresh = timedelta(seconds=technical.STALE_AT_LEAST_S)
-    has_ecg = heart_seen_at is not None and obs.observed_at - heart_seen_at <= fresh
+    has_ecg = heart_seen_at is not None and obs.observed_at - heart_seen_at <= FRESH
     return Metric.PULSE_RATE if has_ecg else Metric.HEART_RATE
 
 
@@ -309,18 +314,54 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
 # --- alarms ---------------------------------------------------------------------------------------
 
 
+def _advanced(
+    state: ChairState, until: datetime, now: datetime
+) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
+    """The chair with all that time brings by ``until``, and what that changed, for the record.
+
+    Each delay ends at its own time and in its turn, so that the log does not depend on when the
+    engine woke.
+    """
+    changes: list[AlarmEvent] = []
+    for due in _ends(state, until):
+        if state.session is not None:
+            state = replace(state, session=_settled(state, state.session, due))
+            state, more = _with_alarms(state, due, now)
+            changes += more
+    return state, tuple(changes)
+
+
+def _ends(state: ChairState, until: datetime) -> list[datetime]:
+    """When delays end and values become too old, up to ``until``, in order."""
+    session = state.session
+    if session is None:
+        return []
+    ends = set()
+    for (metric, _), condition in session.conditions.items():
+        if (due := condition.next_due) is not None:
+            ends.add(due)
+        if metric not in session.lost and condition.is_astir:
+            lost_at = technical.lost_at(state, session, metric)
+            if lost_at is not None:
+                ends.add(lost_at + timedelta.resolution)
+    return sorted(end for end in ends if end <= until)
+
+
 def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionState:
     """Delays carried out; an alarm whose value is too old becomes "signal lost"."""
     conditions, lost = dict(session.conditions), dict(session.lost)
     for (metric, direction), condition in session.conditions.items():
+        if metric in session.lost:
+            continue
         settled = condition.settled(at)
-        if technical.is_lost(state, session, metric, at):
+        lost_at = technical.lost_at(state, session, metric)
+        if lost_at is not None and at > lost_at:
             worst = settled.worst
             if worst is not None:
                 limit, _ = worst
                 text = _alarm_text(state, limit.metric, limit.operator, limit.value)
-                lost[metric] = (limit.priority, f"{text} SIGNAL LOST")
-            settled = condition.dropped()
+                lost[metric] = LostAlarm(limit.priority, direction, f"{text} SIGNAL LOST", lost_at)
+            settled = settled.suspended()
         conditions[(metric, direction)] = settled
     return replace(session, conditions=conditions, lost=lost)
 
@@ -328,10 +369,10 @@ def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionS
 def _physiological(state: ChairState, session: SessionState) -> Iterator[Signal]:
     for (metric, direction), condition in session.conditions.items():
         worst = condition.worst
-        if worst is None:
+        if worst is None or metric in session.lost:
             continue
         limit, standing = worst
-        obs = _value_behind(state, metric)
+        _, value = _value_behind(state, metric)
         text = _alarm_text(state, metric, limit.operator, limit.value)
         yield Signal(
             condition=f"{metric} {direction}",
@@ -341,38 +382,50 @@ def _physiological(state: ChairState, session: SessionState) -> Iterator[Signal]
             onset_at=standing.raised_at or session.opened.at,
             metric=metric,
             direction=direction,
-            value=obs.value if obs else None,
+            value=value,
             limit=limit.value,
             delay_s=limit.delay_s,
         )
 
 
-def _value_behind(state: ChairState, metric: Metric) -> Observation | None:
-    """The newest value of ``metric``; the pulse where there is no heart rate."""
-    obs = state.latest.get(metric)
-    if metric is Metric.HEART_RATE and (obs is None or obs.value is None):
-        return state.latest.get(Metric.PULSE_RATE, obs)
-    return obs
+def _value_behind(state: ChairState, metric: Metric) -> tuple[str, float | None]:
+    """What stands in a message about ``metric``: its label, and its value where that is to be
+    believed; those of the pulse where that is newer than what the ECG gave last."""
+    obs, metric_shown = state.latest.get(metric), metric
+    if metric is Metric.HEART_RATE:
+        pulse = state.latest.get(Metric.PULSE_RATE)
+        if _is_sound(pulse) and (not _is_sound(obs) or obs.observed_at < pulse.observed_at - FRESH):
+            obs, metric_shown = pulse, Metric.PULSE_RATE
+    return NATURE[metric_shown].label, obs.value if _is_sound(obs) else None
+
+
+def _is_sound(obs: Observation | None) -> TypeGuard[Observation]:
+    return obs is not None and obs.quality is Quality.VALID
 
 
 def _alarm_text(state: ChairState, metric: Metric, operator: str, limit: float) -> str:
-    obs = _value_behind(state, metric)
-    label = NATURE[obs.metric if obs else metric].label
-    value = f"{obs.value:.0f}" if obs is not None and obs.value is not None else "---"
-    return f"{label} {value} {operator} {limit:.0f}"
+    label, value = _value_behind(state, metric)
+    shown = "---" if value is None else f"{value:.0f}"
+    return f"{label} {shown} {operator} {limit:.0f}"
 
 
-def _with_alarms(state: ChairState, now: datetime) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
-    """The chair with its open alarms brought up to date, and what changed, for the record."""
+def _with_alarms(
+    state: ChairState, at: datetime, now: datetime
+) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
+    """The chair with its open alarms brought up to date, and what changed, for the record.
+
+    ``at`` is the data time of what the limits say, ``now`` that of everything else.
+    """
     session = state.session
     if session is None:
         return state, ()
     present = {signal.condition: signal for signal in _physiological(state, session)}
     present |= {signal.condition: signal for signal in technical.signals(state, session, now)}
-    changes = [*_raised_or_changed(state, session, present, now)]
+    changes = [*_raised_or_changed(state, session, present, at, now)]
     for condition, alarm in session.alarms.items():
         if condition not in present:
-            changes.append(alarm_event(AlarmChange.CLEARED, state, alarm, now))
+            is_data = alarm.signal.kind is AlarmKind.PHYSIOLOGICAL
+            changes.append(alarm_event(AlarmChange.CLEARED, state, alarm, at if is_data else now))
     for change in changes:
         session = fold(session, change)
     alarms = {
@@ -383,7 +436,11 @@ def _with_alarms(state: ChairState, now: datetime) -> tuple[ChairState, tuple[Al
 
 
 def _raised_or_changed(
-    state: ChairState, session: SessionState, present: dict[str, Signal], now: datetime
+    state: ChairState,
+    session: SessionState,
+    present: dict[str, Signal],
+    at: datetime,
+    now: datetime,
 ) -> Iterator[AlarmEvent]:
     for condition, signal in present.items():
         before = session.alarms.get(condition)
@@ -395,8 +452,9 @@ def _raised_or_changed(
         elif before.signal.priority is not signal.priority:
             is_worse = signal.priority.rank > before.signal.priority.rank
             change = AlarmChange.ESCALATED if is_worse else AlarmChange.EASED
-            at = signal.onset_at if is_worse else now
-            yield alarm_event(change, state, _refreshed(before, signal), at)
+            is_data = signal.kind is AlarmKind.PHYSIOLOGICAL
+            changed_at = signal.onset_at if is_worse else at if is_data else now
+            yield alarm_event(change, state, _refreshed(before, signal), changed_at)
 
 
 def _refreshed(alarm: OpenAlarm, signal: Signal) -> OpenAlarm:

@@ -12,7 +12,7 @@ from clinical.alarms import AlarmKind, AlarmPriority
 from clinical.chair import ChairState, SessionState, Signal, lost_condition
 from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
-from clinical.vitals import NATURE, Metric
+from clinical.vitals import CUFF, NATURE, Metric
 
 CUFF_GRACE = timedelta(minutes=2)  # a reading is overdue after its interval and this
 STALE_AT_LEAST_S = 10.0
@@ -36,14 +36,18 @@ def cuff_limit(session: SessionState) -> timedelta | None:
     return None if due_s is None else timedelta(seconds=due_s) + CUFF_GRACE
 
 
-def is_lost(state: ChairState, session: SessionState, metric: Metric, now: datetime) -> bool:
-    """Whether the value that an alarm of ``metric`` rests on is too old to rest anything on."""
-    if metric in (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN):
-        limit = cuff_limit(session)
-    else:
-        limit = age_limit(state)
+def lost_at(state: ChairState, session: SessionState, metric: Metric) -> datetime | None:
+    """When the value that an alarm of ``metric`` rests on becomes too old to rest anything on."""
     seen_at = last_seen(session, metric)
-    return seen_at is not None and limit is not None and now - seen_at > limit
+    if seen_at is None:
+        return None
+    if metric not in CUFF:
+        return seen_at + age_limit(state)
+    limit = cuff_limit(session)
+    if limit is None:
+        return None
+    # A cuff of the phase before was taken in another rhythm: it counts as taken when this began.
+    return max(filter(None, (seen_at, session.phase_since))) + limit
 
 
 def last_seen(session: SessionState, metric: Metric) -> datetime | None:
@@ -59,8 +63,16 @@ def signals(state: ChairState, session: SessionState, now: datetime) -> Iterator
     yield from _link(state, session)
     yield from _missing(state, session, now)
     yield from _cuff(session, now)
-    for metric, (priority, text) in session.lost.items():
-        yield _technical(lost_condition(metric), priority, text, now, metric)
+    for metric, lost in session.lost.items():
+        yield Signal(
+            lost_condition(metric),
+            AlarmKind.TECHNICAL,
+            lost.priority,
+            lost.text,
+            lost.onset_at,
+            metric,
+            lost.direction,
+        )
     for metric in sorted(session.implausible):
         text = f"CHECK READING {NATURE[metric].label}"
         yield _technical(text, AlarmPriority.LOW, text, now, metric)
