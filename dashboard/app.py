@@ -37,6 +37,7 @@ from dashboard.security import (
     script_hash,
 )
 from dashboard.services import Services, Site
+from dashboard.sign_in import ICON
 from dashboard.views import wording
 from dashboard.views.not_found import not_found
 
@@ -79,7 +80,7 @@ def create_app(
     is_tls: bool = False,
     hasher: PasswordHash | None = None,
 ) -> FastAPI:
-    """The whole server; ``hosts`` are the names it answers to besides loopback.
+    """The whole server; ``hosts`` are the names it answers to (localhost and addresses apart).
 
     ``server.state.dash`` is the Dash app. Routes of one's own belong before the call's end, in a
     page's ``register``: whatever is added later stands behind the route that takes every path.
@@ -321,7 +322,7 @@ INDEX = f"""<!doctype html>
 {{%metas%}}
 <title>{{%title%}}</title>
 <script>{THEME}</script>
-{{%favicon%}}
+<link rel="icon" href="{ICON}">
 {{%css%}}
 </head>
 <body>

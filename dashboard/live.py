@@ -71,6 +71,9 @@ class Screen:
         self.end: tuple[int, str] | None = None  # close code and reason, once it is over
 
 
+HUNG_UP = (0, "")  # the peer closed: nothing is left to be said
+
+
 class LiveHub:
     """The live feed: what the engine publishes, kept for two hours and sent to every screen.
 
@@ -183,9 +186,10 @@ class LiveHub:
                 if screen.beat_due:
                     screen.beat_due = False
                     await self._send(socket, f'{{"seq":{screen.seq},"now":{self._now_ms()}}}')
-            await socket.close(*screen.end)
-        except (WebSocketDisconnect, TimeoutError, RuntimeError):
-            pass  # RuntimeError is how starlette says that the socket is closed already
+            if screen.end != HUNG_UP:
+                await socket.close(*screen.end)
+        except (WebSocketDisconnect, TimeoutError):
+            pass
         finally:
             self._screens.discard(screen)
             listener.cancel()
@@ -205,7 +209,7 @@ class LiveHub:
                 async with asyncio.timeout_at(recheck_at):
                     message = await socket.receive()
                 if message["type"] == "websocket.disconnect":
-                    screen.end = (1000, "")
+                    screen.end = HUNG_UP
             except TimeoutError:
                 recheck_at = loop.time() + self._recheck_s
                 if still_signed_in is not None and not await still_signed_in():

@@ -81,6 +81,7 @@ def _page(
     complaint = f'<p class="complaint" role="alert">{escape(complaint)}</p>' if complaint else ""
     page = PAGE.format(
         style=STYLE,
+        icon=ICON,
         clinic=escape(site.clinic),
         simulated=simulated,
         complaint=complaint,
@@ -92,6 +93,14 @@ def _page(
     headers = {"retry-after": "60"} if status is HTTPStatus.TOO_MANY_REQUESTS else None
     return HTMLResponse(page, status, headers)
 
+
+# A pulse on the ground of the pages.
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+    "%3Crect width='32' height='32' rx='7' fill='%23131920'/%3E"
+    "%3Cpath d='M4 18h6l3-9 5 15 3-6h7' fill='none' stroke='%23b3b1f5' stroke-width='2.6' "
+    "stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
+)
 
 STYLE = """
 :root { color-scheme: dark; --ground: #0b0f13; --surface: #131920; --line: #2a343f;
@@ -127,7 +136,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in – Vigil</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="{icon}">
 <style>{style}</style>
 </head>
 <body>

@@ -107,7 +107,7 @@
   // ---- Messages -------------------------------------------------------------------------------
 
   const hear = message => {
-    if (message.snapshot) speed = message.speed || Number(root()?.dataset.speed) || 1;
+    if (message.snapshot) speed = message.speed;
     if (!setClock(message.now, Boolean(message.snapshot))) return reopen();
     heard = mono(); wait = RETRY_MS;
     if (message.cut) return reopen(); // with the seq of before: the server fills what is missing
@@ -143,6 +143,8 @@
       if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality};
       insert(chair.series[metric] ??= {t: [], v: []}, t, value);
     }
+    chair.news = PARTS.filter(
+      part => part in parts && JSON.stringify(chair[part]) !== JSON.stringify(parts[part]));
     for (const part of PARTS) if (part in parts) chair[part] = parts[part];
     chair.worst = {};
     for (const {metric, priority} of chair.alarms) {
@@ -161,9 +163,14 @@
   };
 
   // Callbacks of the page hear of rare events only. A prop keeps its last value, so each event
-  // names every chair of the last two seconds: one that React skips is in the next.
+  // names every chair of the last two seconds: one that React skips is in the next. A page of many
+  // chairs says in data-hears which parts it draws by callbacks: with sixteen, Dash takes half a
+  // second for one, in which no number is written, and the words of an alarm change every second.
   const tell = news => {
-    const now = Object.keys(news).filter(number => PARTS.some(part => part in news[number]));
+    const hears = root()?.dataset.hears?.split(' ');
+    const now = Object.keys(news).filter(number => hears
+      ? hears.some(part => chairOf(number).news.includes(part))
+      : PARTS.some(part => part in news[number]));
     for (const number of now) changed.set(Number(number), mono());
     if (!now.length || telling) return;
     telling = setTimeout(() => {
@@ -302,8 +309,9 @@
   const showLive = () => {
     const bar = document.getElementById('not-live');
     if (bar) {
-      const last = heard > 0 ? `the numbers are from ${timeOfDay(Date.now() - (mono() - heard))}` : 'no connection';
-      say(bar, isLive ? '' : `SCREEN NOT LIVE – ${last}; look at the bedside monitor`);
+      const since = timeOfDay(Date.now() - (mono() - heard));
+      const why = heard > 0 ? `the numbers are from ${since}` : 'no connection';
+      say(bar, isLive ? '' : `SCREEN NOT LIVE – ${why}; look at the bedside monitor`);
       bar.hidden = isLive;
     }
     paintAll();
@@ -356,24 +364,30 @@
     pen.stroke();
   };
 
-  // Both neighbours of a stretch without data end there: a null between them breaks the line.
+  // At most so many points: of each short stretch its lowest and its highest. A null breaks the line.
   const line = (chair, metric) => {
-    const {t, v} = chair.series[metric] || {t: [], v: []}, gap = isCuff(metric) ? Infinity : gapMs(chair);
-    const x = [], y = [], step = Math.ceil(t.length / (TREND_POINTS / 2));
-    const add = i => {
-      if (x.length && t[i] - x[x.length - 1] > gap * step) { x.push(t[i]); y.push(null); }
-      x.push(t[i]); y.push(v[i]);
-    };
-    if (step < 3) { for (let i = 0; i < t.length; i++) add(i); return dated(x, y); }
-    for (let i = 0; i < t.length; i += step) { // too many: of each stretch its lowest and highest
-      let low = i, high = i;
-      for (let j = i; j < Math.min(i + step, t.length); j++) {
-        if (v[j] < v[low]) low = j;
-        if (v[j] > v[high]) high = j;
+    const {t, v} = chair.series[metric] || {t: [], v: []};
+    const gap = isCuff(metric) ? Infinity : gapMs(chair);
+    const most = Math.ceil(t.length / (TREND_POINTS / 2)), x = [], y = [];
+    const put = (i, value) => { x.push(t[i]); y.push(value); };
+    let from = 0;
+    const flush = to => {
+      let low = from, high = from;
+      for (let i = from; i < to; i++) {
+        if (v[i] < v[low]) low = i;
+        if (v[i] > v[high]) high = i;
       }
-      add(Math.min(low, high));
-      if (low !== high) add(Math.max(low, high));
+      if (from < to) put(Math.min(low, high), v[Math.min(low, high)]);
+      if (low !== high) put(Math.max(low, high), v[Math.max(low, high)]);
+      from = to;
+    };
+    for (let i = 0; i < t.length; i++) {
+      const isBreak = v[i] === null || i && t[i] - t[i - 1] > gap;
+      if (isBreak || i - from === most) flush(i);
+      if (isBreak) put(i, null);
+      if (v[i] === null) from = i + 1;
     }
+    flush(t.length);
     return dated(x, y);
   };
 

@@ -174,7 +174,7 @@ def test_nothing_on_the_page_comes_from_elsewhere(nurse):
     page = nurse.get("/", headers=PAGE).text
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(sources) > 8
-    assert all(source.startswith("/") and not source.startswith("//") for source in sources)
+    assert all(re.match(r"/(?!/)|data:", source) for source in sources)
 
 
 def test_assets_travel_compressed(nurse):
@@ -504,3 +504,23 @@ def test_callbacks_hear_of_alarms_and_not_of_numbers(screen):
     (event,) = screen.page.evaluate("heard")
     assert event[0] == "live-event"
     assert sorted(event[1]["data"]["chairs"]) == [1, 2]
+
+
+@pytest.mark.browser
+def test_callbacks_that_hear_of_sessions_are_not_called_for_the_words_of_an_alarm(screen):
+    """An alarm says its value anew each second; a callback of sixteen tiles takes half of one."""
+    expect(screen.tile).to_have_attribute("data-link", "live")
+    screen.page.wait_for_timeout(300)
+    screen.page.evaluate("""() => {
+        document.getElementById('live-root').dataset.hears = 'session';
+        window.heard = [];
+        dash_clientside.set_props = (id, props) => heard.push(props.data.chairs);
+    }""")
+    screen.clinic.engine.change(1, (), "alarms", alarms=(alarm(1),))
+    screen.page.wait_for_timeout(300)
+    assert screen.page.evaluate("heard") == []
+    screen.clinic.engine.change(2, (), "session", "phase", session=session())
+    screen.page.wait_for_timeout(300)
+    screen.clinic.engine.change(2, (), "session", session=session())
+    screen.page.wait_for_timeout(300)
+    assert screen.page.evaluate("heard") == [[2]]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from datetime import UTC, datetime
 
 import httpx
 import pytest
+from pwdlib import PasswordHash
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import Headers
 from starlette.routing import Mount, WebSocketRoute
@@ -15,7 +17,10 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from dashboard import security
+from dashboard.people import StoredPeople
 from dashboard.security import SignIns, WrongPassword, foreign_site, local_path
+from storage import people
+from storage.database import migrate, open_database
 from tests.dashboard.a_clinic import NURSE, PASSWORD, QUICK, Clinic, FakePeople, a_clinic
 
 HERE = "http://localhost:8050"
@@ -233,6 +238,35 @@ def test_a_body_that_is_too_long_is_refused(nurse):
 # What the gate asks of the record.
 
 
+def test_the_record_itself_keeps_the_accounts(tmp_path):
+    """The same through storage, with the password scheme of the clinic."""
+    url = f"sqlite:///{tmp_path / 'vigil.sqlite'}"
+    migrate(url)
+    database = open_database(url)
+    with database.writing() as db:
+        people.add_user(
+            db,
+            user=NURSE.user,
+            name=NURSE.name,
+            role=NURSE.role,
+            password_hash=PasswordHash.recommended().hash(PASSWORD),
+            by="test",
+            now=datetime.now(UTC),
+        )
+    sign_ins = SignIns(StoredPeople(database))
+
+    async def scenario() -> None:
+        with pytest.raises(WrongPassword):
+            await sign_ins.open("ana", "wrong", "192.0.2.1")
+        token = await sign_ins.open("ana", PASSWORD, "192.0.2.1")
+        assert await sign_ins.actor(token) == NURSE
+        await sign_ins.close(token)
+        assert await sign_ins.actor(token) is None
+
+    asyncio.run(scenario())
+    database.close()
+
+
 def test_a_page_with_many_requests_asks_the_record_once(clinic, nurse):
     for _ in range(20):
         nurse.get("/live/signed-in")
@@ -323,8 +357,8 @@ def test_no_other_name_leads_here(nurse, host):
     assert refused.value.code == 4403
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9", "[::1]:8050"])
-def test_loopback_leads_here_under_each_of_its_names(stranger, host):
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9", "192.0.2.7:8050", "[::1]:8050"])
+def test_no_address_is_a_foreign_name(stranger, host):
     assert stranger.get("/healthz", headers={"host": host}).status_code == 200
 
 
@@ -370,7 +404,7 @@ def test_the_form_says_what_this_screen_is(is_simulated):
     page = TestClient(a_clinic(is_simulated=is_simulated).app, base_url=HERE).get("/login").text
     assert ("SIMULATED DATA" in page) == is_simulated
     assert "the bedside monitor's own alarms stay primary" in page
-    assert "://" not in page  # nothing from elsewhere
+    assert not re.findall(r'(?:src|href|action)="(?!data:|/)', page)  # nothing from elsewhere
 
 
 # The headers.
