@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmPriority, Condition, Direction
@@ -25,9 +25,13 @@ from clinical.record import (
     StoredSession,
 )
 from clinical.recovery import CuffSet
-from clinical.vitals import CUFF, Metric, Observation
+from clinical.vitals import CUFF, NATURE, Metric, Observation, Quality
 
 Pressures = tuple[float | None, float | None, float | None]
+PRESSURES = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
+DATA_LOST = "DATA LOST"
+MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
+BESIDE = timedelta(seconds=15)  # what is older than this when a cuff ends is not of that set
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,26 +193,50 @@ def _alarms_after(alarms: Mapping[str, OpenAlarm], fact: AlarmEvent) -> Mapping[
 
 
 def cuff_set(cuff: Sequence[Observation], latest: Mapping[Metric, Observation]) -> CuffSet | None:
-    """One complete cuff measurement with what was measured beside it; None if incomplete."""
+    """One complete, believable cuff measurement with what was measured beside it; None without."""
     systolic, diastolic, mean = pressures(cuff)
-    measurement_id = cuff[0].measurement_id
-    if systolic is None or diastolic is None or measurement_id is None:
+    name, at = cuff[0].measurement_id, cuff[0].observed_at
+    given = [obs for obs in cuff if obs.metric in PRESSURES and obs.value is not None]
+    is_sound = all(obs.quality is Quality.VALID for obs in given)
+    if systolic is None or diastolic is None or name is None or not is_sound:
         return None
 
     def beside(metric: Metric) -> float | None:
         obs = latest.get(metric)
-        return None if obs is None else obs.value
+        is_of_then = obs is not None and at - obs.observed_at <= BESIDE
+        return obs.value if obs and is_of_then and obs.quality is Quality.VALID else None
 
     heart_rate = beside(Metric.HEART_RATE)
     return CuffSet(
-        measurement_id,
-        cuff[0].observed_at,
+        name,
+        at,
         systolic,
         diastolic,
         mean if mean is not None else diastolic + (systolic - diastolic) / 3,
         heart_rate if heart_rate is not None else beside(Metric.PULSE_RATE),
         beside(Metric.SPO2),
         beside(Metric.RESP_RATE),
+    )
+
+
+def after_cuff(
+    session: SessionState, cuff: Sequence[Observation], latest: Mapping[Metric, Observation]
+) -> SessionState:
+    """The session after the observations of one cuff cycle; ``latest`` is what else was there.
+
+    A cycle without any pressure is a failed one, once the cuff has worked at all.
+    """
+    systolic, diastolic, _ = found = pressures(cuff)
+    if found == (None, None, None):
+        has_cuff_worked = session.last_cuff_at is not None
+        return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
+    measured = cuff_set(cuff, latest)
+    is_complete = systolic is not None and diastolic is not None
+    return replace(
+        session,
+        last_cuff_at=cuff[0].observed_at,
+        failed_cuffs=0 if is_complete else session.failed_cuffs + 1,
+        sets=(*session.sets, measured) if measured is not None else session.sets,
     )
 
 
@@ -222,35 +250,58 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     session = opened(first)
     for fact in stored.facts[1:]:
         session = fold(session, fact)
-    conditions = dict(session.conditions)
-    lost = {}
+    session = _with_measured(session, stored, now)
+    overrun_at = None
     for alarm in session.alarms.values():
-        signal = alarm.signal
-        if signal.metric is None:
-            continue
-        if signal.direction and (key := (signal.metric, signal.direction)) in conditions:
-            conditions[key] = conditions[key].held_at(signal.priority, alarm.onset_at)
-        if signal.condition == lost_condition(signal.metric):
-            lost[signal.metric] = LostAlarm(
-                signal.priority, signal.direction, signal.text, alarm.onset_at
-            )
-    cuffs = [cuff for cuff in stored.cuffs if pressures(cuff) != (None, None, None)]
-    sets = (cuff_set(cuff, {obs.metric: obs for obs in cuff}) for cuff in cuffs)
-    session = replace(
+        session = _with_reason(session, alarm, now)
+        if alarm.signal.condition == DATA_LOST:
+            overrun_at = alarm.onset_at
+    gap = Gap(first.session, min(stored.last_at, now), now, "Vigil was not running")
+    latest = dict(stored.latest)
+    return replace(state, session=session, latest=latest, overrun_at=overrun_at), gap
+
+
+def _with_measured(session: SessionState, stored: StoredSession, now: datetime) -> SessionState:
+    """The session with what was measured in it before the restart."""
+    seen_at = {
+        metric: now
+        for metric, obs in stored.latest.items()
+        if metric not in CUFF and obs.quality is Quality.VALID
+    }
+    for reading in stored.cuffs:
+        cuff = [obs for obs in reading if obs.metric in CUFF]
+        others = {obs.metric: obs for obs in reading if obs.metric not in CUFF}
+        session = after_cuff(session, cuff, others)
+        valid = [obs for obs in cuff if obs.quality is Quality.VALID]
+        seen_at |= {obs.metric: obs.observed_at for obs in valid}
+    known = [found for found in map(pressures, stored.cuffs) if found != (None, None, None)]
+    return replace(session, seen_at=seen_at, known_cuff=known[-1] if known else None)
+
+
+def _with_reason(session: SessionState, alarm: OpenAlarm, now: datetime) -> SessionState:
+    """The session as it must have been for ``alarm`` to be open: it is not to clear for want of
+    what the record does not say."""
+    signal, metric = alarm.signal, alarm.signal.metric
+    if metric is None:
+        return session
+    conditions, lost = dict(session.conditions), dict(session.lost)
+    missing_since, implausible = dict(session.missing_since), session.implausible
+    if signal.direction and (key := (metric, signal.direction)) in conditions:
+        conditions[key] = conditions[key].held_at(signal.priority, alarm.onset_at)
+    if signal.condition == lost_condition(metric):
+        lost[metric] = LostAlarm(signal.priority, signal.direction, signal.text, alarm.onset_at)
+    elif signal.condition == missing_condition(metric):
+        missing_since[metric] = alarm.onset_at - MISSING_AFTER
+    elif signal.condition == check_condition(metric):
+        implausible |= {metric}
+    return replace(
         session,
         conditions=conditions,
         lost=lost,
-        seen_at={
-            metric: obs.observed_at if metric in CUFF else now
-            for metric, obs in stored.latest.items()
-            if obs.value is not None
-        },
-        sets=tuple(filter(None, sets)),
-        last_cuff_at=cuffs[-1][0].observed_at if cuffs else None,
-        known_cuff=pressures(cuffs[-1]) if cuffs else None,
+        missing_since=missing_since,
+        implausible=implausible,
+        seen_at={metric: now, **session.seen_at},
     )
-    gap = Gap(first.session, stored.last_at, now, "Vigil was not running")
-    return replace(state, session=session, latest=dict(stored.latest)), gap
 
 
 def alarm_event(
@@ -282,3 +333,13 @@ def alarm_event(
 def lost_condition(metric: Metric) -> str:
     """The name of the technical condition that an alarm becomes when its signal goes away."""
     return f"{metric} signal lost"
+
+
+def missing_condition(metric: Metric) -> str:
+    """The name of the technical condition of a sign that is sent without a value."""
+    return f"{NATURE[metric].label} NO SIGNAL"
+
+
+def check_condition(metric: Metric) -> str:
+    """The name of the technical condition of a value that no living adult has."""
+    return f"CHECK READING {NATURE[metric].label}"

@@ -21,14 +21,14 @@ from clinical.chair import (
     OpenAlarm,
     SessionState,
     Signal,
+    after_cuff,
     alarm_event,
-    cuff_set,
     fold,
     opened,
     pressures,
 )
 from clinical.commands import AcknowledgeAlarm, ChangePhase, Command, Outcome, OutcomeKind
-from clinical.links import LinkEvent
+from clinical.links import LinkEvent, LinkState
 from clinical.phases import AT_ONCE
 from clinical.ports import CommitResult, RecorderState
 from clinical.record import (
@@ -154,7 +154,7 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     session = _judged(session, observations, event.at)
     cuff = [obs for obs in observations if obs.metric in CUFF]
     if cuff:
-        session = _after_cuff(state, session, cuff)
+        session = after_cuff(session, cuff, state.latest)
     facts = tuple(_measured(session.opened.session, observations, event.at))
     return replace(state, session=session), Effects(facts=facts, points=observations)
 
@@ -196,6 +196,7 @@ def _judged(
     for obs in observations:
         if obs.value is None:
             missing_since.setdefault(obs.metric, at)
+            implausible.discard(obs.metric)
             continue
         missing_since.pop(obs.metric, None)
         if obs.quality is not Quality.VALID:
@@ -230,22 +231,6 @@ def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
     return Metric.PULSE_RATE if has_ecg else Metric.HEART_RATE
 
 
-def _after_cuff(
-    state: ChairState, session: SessionState, cuff: Sequence[Observation]
-) -> SessionState:
-    if pressures(cuff) == (None, None, None):
-        has_cuff_worked = session.last_cuff_at is not None
-        return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
-    measured = cuff_set(cuff, state.latest)
-    is_whole = measured is not None and cuff[0].quality is Quality.VALID
-    return replace(
-        session,
-        last_cuff_at=cuff[0].observed_at,
-        failed_cuffs=0 if measured is not None else session.failed_cuffs + 1,
-        sets=(*session.sets, measured) if measured is not None and is_whole else session.sets,
-    )
-
-
 def _measured(session: UUID, observations: Sequence[Observation], at: datetime) -> Iterator[Fact]:
     """The facts of one frame: a wide row, and a reading for each metric with its own time."""
     wide = tuple(obs for obs in observations if obs.metric in CONTINUOUS)
@@ -255,11 +240,14 @@ def _measured(session: UUID, observations: Sequence[Observation], at: datetime) 
 
 
 def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effects]:
-    state = replace(state, link=event)
-    if state.session is None:
-        return state, Effects()
-    fact = LinkChanged(state.session.opened.session, event.at, event.state, event.detail)
-    return state, Effects(facts=(fact,))
+    session = state.session
+    if session is None:
+        return replace(state, link=event), Effects()
+    if event.state in (LinkState.QUIET, LinkState.DISCONNECTED):
+        # A line that brings nothing says nothing of a sensor either.
+        session = replace(session, missing_since={})
+    fact = LinkChanged(session.opened.session, event.at, event.state, event.detail)
+    return replace(state, link=event, session=session), Effects(facts=(fact,))
 
 
 # --- what people ask ------------------------------------------------------------------------------

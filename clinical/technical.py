@@ -5,24 +5,44 @@ Source: the technical conditions of our alarm design; texts as the tile shows th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 
 from clinical.alarms import AlarmKind, AlarmPriority
-from clinical.chair import ChairState, SessionState, Signal, lost_condition
-from clinical.links import TEXT, LinkState
+from clinical.chair import (
+    DATA_LOST,
+    MISSING_AFTER,
+    ChairState,
+    SessionState,
+    Signal,
+    check_condition,
+    lost_condition,
+    missing_condition,
+)
+from clinical.links import TEXT, LinkEvent, LinkState
 from clinical.phases import SessionPhase
 from clinical.vitals import CUFF, NATURE, Metric
 
 CUFF_GRACE = timedelta(minutes=2)  # a reading is overdue after its interval and this
 STALE_AT_LEAST_S = 10.0
 STALE_INTERVALS = 2.5
-MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
 MISSING_WORSE_AFTER = timedelta(seconds=60)  # while infusing
 OVERRUN_SHOWN = timedelta(seconds=60)
 
 # Signs that are watched for going missing once they were seen in the session.
 WATCHED = (Metric.HEART_RATE, Metric.SPO2, Metric.RESP_RATE)
+
+
+def not_updated_condition(metric: Metric) -> str:
+    return f"{NATURE[metric].label} NOT UPDATED"
+
+
+LINK_CONDITIONS = [
+    text for state, text in TEXT.items() if text and state is not LinkState.CONNECTING
+]
+SIGN_CONDITIONS = [
+    named(metric) for named in (missing_condition, not_updated_condition) for metric in WATCHED
+]
 
 
 def age_limit(state: ChairState) -> timedelta:
@@ -74,12 +94,12 @@ def signals(state: ChairState, session: SessionState, now: datetime) -> Iterator
             lost.direction,
         )
     for metric in sorted(session.implausible):
-        text = f"CHECK READING {NATURE[metric].label}"
+        text = check_condition(metric)
         yield _technical(text, AlarmPriority.LOW, text, now, metric)
     if not state.is_recording:
         yield _technical("NOT RECORDING", AlarmPriority.HIGH, "NOT RECORDING", now)
     if state.overrun_at is not None and now - state.overrun_at < OVERRUN_SHOWN:
-        yield _technical("DATA LOST", AlarmPriority.MEDIUM, "DATA LOST", state.overrun_at)
+        yield _technical(DATA_LOST, AlarmPriority.MEDIUM, DATA_LOST, state.overrun_at)
 
 
 def _technical(
@@ -94,36 +114,65 @@ def _technical(
 
 def _link(state: ChairState, session: SessionState) -> Iterator[Signal]:
     link = state.link
-    text = TEXT[link.state] if link is not None else None
-    if link is None or text is None or link.state is LinkState.CONNECTING:
+    if link is None or link.state is LinkState.CONNECTING:
+        # Being opened again, or not heard of since a restart: what was wrong with it still is.
+        yield from _still(session, LINK_CONDITIONS)
+        return
+    text = TEXT[link.state]
+    if text is None:
         return
     is_cut = link.state is LinkState.DISCONNECTED and session.phase is SessionPhase.INFUSING
+    onset_at = max(link.at, session.opened.at)
+    if is_cut and session.phase_since is not None:
+        onset_at = max(onset_at, session.phase_since)
     priority = AlarmPriority.HIGH if is_cut else AlarmPriority.MEDIUM
-    yield _technical(text, priority, text, link.at)
+    yield _technical(text, priority, text, onset_at)
+
+
+def _still(session: SessionState, conditions: Container[str]) -> Iterator[Signal]:
+    """Those of ``conditions`` that are open already, as they were."""
+    for condition, alarm in session.alarms.items():
+        if condition in conditions:
+            yield alarm.signal
 
 
 def _missing(state: ChairState, session: SessionState, now: datetime) -> Iterator[Signal]:
     """Signs that were seen and are gone while the line itself is well."""
-    if state.link is None or state.link.state is not LinkState.LIVE:
+    link = state.link
+    if link is None or link.state is LinkState.CONNECTING:
+        yield from _still(session, SIGN_CONDITIONS)
+    elif link.state in (LinkState.LIVE, LinkState.DAMAGED):
+        for metric in WATCHED:
+            yield from _sensor_off(session, metric, now)
+            yield from _not_updated(state, session, metric, link, now)
+
+
+def _sensor_off(session: SessionState, metric: Metric, now: datetime) -> Iterator[Signal]:
+    """A sign that the monitor sends without a value."""
+    none_since = session.missing_since.get(metric)
+    if metric not in session.seen_at or none_since is None or now - none_since < MISSING_AFTER:
         return
-    for metric in WATCHED:
-        label = NATURE[metric].label
-        seen_at, none_since = session.seen_at.get(metric), session.missing_since.get(metric)
-        if seen_at is None:
-            continue
-        if none_since is not None:
-            gone_for = now - none_since
-            if gone_for >= MISSING_AFTER:
-                is_worse = (
-                    session.phase is SessionPhase.INFUSING and gone_for >= MISSING_WORSE_AFTER
-                )
-                priority = AlarmPriority.MEDIUM if is_worse else AlarmPriority.LOW
-                text = f"{label} NO SIGNAL"
-                yield _technical(text, priority, text, none_since + MISSING_AFTER, metric)
-        elif now - seen_at > age_limit(state):
-            text = f"{label} NOT UPDATED"
-            onset_at = seen_at + age_limit(state)
-            yield _technical(text, AlarmPriority.MEDIUM, text, onset_at, metric)
+    priority, onset_at = AlarmPriority.LOW, none_since + MISSING_AFTER
+    is_infusing = session.phase is SessionPhase.INFUSING and session.phase_since is not None
+    if is_infusing and now - none_since >= MISSING_WORSE_AFTER:
+        priority = AlarmPriority.MEDIUM
+        onset_at = max(none_since + MISSING_WORSE_AFTER, session.phase_since or onset_at)
+    text = missing_condition(metric)
+    yield _technical(text, priority, text, onset_at, metric)
+
+
+def _not_updated(
+    state: ChairState, session: SessionState, metric: Metric, link: LinkEvent, now: datetime
+) -> Iterator[Signal]:
+    """A sign that the monitor no longer sends, or only with values that no one can have."""
+    seen_at, limit = session.seen_at.get(metric), age_limit(state)
+    if seen_at is None or metric in session.missing_since or link.state is not LinkState.LIVE:
+        return
+    # A line that is just back gets its time to bring the first values.
+    onset_at = max(seen_at, link.at) + limit
+    if now > onset_at:
+        text = not_updated_condition(metric)
+        yield _technical(text, AlarmPriority.MEDIUM, text, onset_at, metric)
 
 
 def _cuff(session: SessionState, now: datetime) -> Iterator[Signal]:

@@ -302,13 +302,19 @@ def complete() -> Bedside:
 
 
 def stored(facts: Sequence[Fact]) -> StoredSession:
-    """The record of one session as the store gives it back: the newest, and whole cuff readings."""
+    """The record of one session as the store gives it back."""
     observations: list[Observation] = []
+    frames = [fact for fact in facts if isinstance(fact, Vitals)]
     for fact in facts:
         if isinstance(fact, Vitals):
             observations += fact.observations
         elif isinstance(fact, Reading):
             observations.append(fact.observation)
+
+    def beside(taken_at: datetime) -> tuple[Observation, ...]:
+        minute = [f for f in frames if timedelta(0) <= taken_at - f.at <= timedelta(minutes=1)]
+        return minute[-1].observations if minute else ()
+
     cuffs: dict[tuple[str | None, datetime], list[Observation]] = {}
     for obs in observations:
         if obs.metric in CUFF:
@@ -318,7 +324,7 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
     return StoredSession(
         facts=rare,
         latest={obs.metric: obs for obs in observations},
-        cuffs=tuple(map(tuple, cuffs.values())),
+        cuffs=tuple((*cuff, *beside(cuff[0].observed_at)) for cuff in cuffs.values()),
         last_at=max([*times, *(obs.observed_at for obs in observations)]),
     )
 
