@@ -30,6 +30,7 @@ def board(
             "data-window": str(SPARK_WINDOW_S),
             "data-speed": f"{speed:g}",
             "data-count": str(len(chairs)),
+            "data-hears": "session",  # who sits where, and their limits: all that callbacks draw
         },
     )
 
