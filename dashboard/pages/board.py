@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Dash, Input, Output, State
+from dash import ALL, Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
+from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.pages.seats import limits_of, seats
@@ -39,12 +40,14 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def seat(
-        _event: dict[str, Any] | None, tiles: list[ids.Id]
-    ) -> tuple[list[list[Component]], list[str]]:
+        event: dict[str, Any] | None, tiles: list[ids.Id]
+    ) -> tuple[list[Any], list[Any]]:
         """Say who sits where; the numbers and alarms of a tile are live.js's."""
-        chairs = seats(services)
-        views = [chairs[tile["chair"]] for tile in tiles]
-        return [board.tile_head(view) for view in views], [board.tile_class(view) for view in views]
+        views = [_if_changed(seats(services), event, tile["chair"]) for tile in tiles]
+        return (
+            [board.tile_head(view) if view else no_update for view in views],
+            [board.tile_class(view) if view else no_update for view in views],
+        )
 
     @app.callback(
         Output(ids.band(ALL, ALL), "children"),
@@ -52,7 +55,18 @@ def register(app: Dash, services: Services) -> None:
         State(ids.band(ALL, ALL), "id"),
         prevent_initial_call=True,
     )
-    async def bands(_event: dict[str, Any] | None, places: list[ids.Id]) -> list[str]:
+    async def bands(event: dict[str, Any] | None, places: list[ids.Id]) -> list[Any]:
         """Limits come with a session and go with it: here, and on the chair page alike."""
-        limits = {chair: limits_of(view) for chair, view in seats(services).items()}
-        return [band(limits[place["chair"]], Metric(place["metric"])) for place in places]
+        chairs = seats(services)
+        views = [_if_changed(chairs, event, place["chair"]) for place in places]
+        return [
+            band(limits_of(view), Metric(place["metric"])) if view else no_update
+            for view, place in zip(views, places, strict=True)
+        ]
+
+
+def _if_changed(
+    chairs: dict[int, ChairView], event: dict[str, Any] | None, chair: int
+) -> ChairView | None:
+    """The chair where ``event`` names it: what has not changed is not to be drawn again."""
+    return chairs[chair] if event and chair in event["chairs"] else None

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from clinical.catalog.loader import load_checklist, load_statements
 from clinical.commands import (
@@ -193,9 +194,11 @@ def _register_drawing(app: Dash, services: Services) -> None:
         State(ids.panel(ALL), "data-shown"),
     )
     async def draw(
-        _event: dict[str, Any] | None, chair: int, places: list[ids.Id], shown: list[str]
+        event: dict[str, Any] | None, chair: int, places: list[ids.Id], shown: list[str]
     ) -> tuple[list[Any], list[Any], dict[str, Any]]:
         """Draw anew what says something else than before, and nothing else."""
+        if ctx.triggered_id == ids.LIVE_EVENT and event and chair not in event["chairs"]:
+            raise PreventUpdate
         view, actor, form = seats(services)[chair], current_actor(), new_form(services)
         now = {part.name: part for part in outer_panels(view, actor)}
         before = dict(zip((place["name"] for place in places), shown, strict=True))

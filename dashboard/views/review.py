@@ -23,6 +23,7 @@ from dashboard.views.numbers import UNIT
 from dashboard.views.signature import duties, signed
 from dashboard.views.trend import CONFIG, session_figure
 
+ALARMS = "High · medium · low"
 NONE = "–"  # what stands where nothing was measured
 
 
@@ -62,6 +63,10 @@ def grid(sessions: pd.DataFrame, zone: tzinfo | None) -> html.Div:
         className="review",
         children=[
             html.H1("Past sessions"),
+            html.P(
+                f"Highest systolic and heart rate, lowest SpO2; alarms {ALARMS.lower()}.",
+                className="dim",
+            ),
             dag.AgGrid(
                 id=ids.SESSIONS_GRID,
                 className="grid",
@@ -71,53 +76,53 @@ def grid(sessions: pd.DataFrame, zone: tzinfo | None) -> html.Div:
                     "filter": True,
                     "sortable": True,
                     "resizable": True,
-                    "wrapHeaderText": True,
-                    "autoHeaderHeight": True,
-                    "suppressHeaderMenuButton": False,
+                    "flex": 1,
                 },
                 columnSize="responsiveSizeToFit",
                 getRowId="params.data.public_id",
+                style={"height": None, "width": None},  # the style sheet's
                 dashGridOptions={
+                    "headerHeight": 58,
                     "rowHeight": 48,
                     "animateRows": False,
                     "pagination": True,
                     "paginationPageSize": 50,
-                    "overlayNoRowsTemplate": "No sessions yet",
+                    "paginationPageSizeSelector": False,
+                    "localeText": {"noRowsToShow": "No sessions yet"},
                 },
             ),
         ],
     )
 
 
-def _number_column(field: str, name: str) -> dict[str, Any]:
+def _number(field: str, name: str, width: int) -> dict[str, Any]:
     return {
         "field": field,
         "headerName": name,
         "filter": "agNumberColumnFilter",
         "type": "rightAligned",
-        "minWidth": 62,
-        "flex": 1,
+        "minWidth": width,
     }
 
 
+# The widths add up to what a tablet on its end has to give.
 COLUMNS: list[dict[str, Any]] = [
     {
         "field": "link",
         "headerName": "Started",
         "cellRenderer": "markdown",  # made of a time and an id, of nothing that people wrote
-        "linkTarget": "_self",
-        "minWidth": 132,
+        "minWidth": 140,
         "flex": 2,
     },
-    {"field": "patient", "headerName": "Initials", "minWidth": 74, "flex": 1},
-    {**_number_column("chair", "Chair"), "maxWidth": 80},
-    {"field": "series", "headerName": "Infusion", "minWidth": 78, "flex": 1},
-    {"field": "phase", "headerName": "Phase", "minWidth": 92, "flex": 1.4},
-    _number_column("duration_min", "Minutes"),
-    _number_column("peak_systolic_mmhg", "Peak SYS"),
-    _number_column("peak_heart_rate_bpm", "Peak HR"),
-    _number_column("min_spo2_pct", "Least SpO2"),
-    {"field": "alarms", "headerName": "Alarms H·M·L", "minWidth": 84, "flex": 1},
+    {"field": "patient", "headerName": "Initials", "minWidth": 70},
+    _number("chair", "Chair", 56),
+    {"field": "series", "headerName": "Infusion", "minWidth": 72},
+    {"field": "phase", "headerName": "Phase", "minWidth": 102, "flex": 1.5},
+    _number("duration_min", "Min", 52),
+    _number("peak_systolic_mmhg", "SYS ↑", 58),
+    _number("peak_heart_rate_bpm", "HR ↑", 52),
+    _number("min_spo2_pct", "SpO2 ↓", 64),
+    {"field": "alarms", "headerName": "Alarms", "headerTooltip": ALARMS, "minWidth": 76},
 ]
 
 

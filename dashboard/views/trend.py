@@ -267,10 +267,9 @@ def _figure(
                 hovertemplate="%{y:.0f} mmHg<extra>mean</extra>",
             ),
             go.Scatter(
-                **(empty | line | above | pulse),
+                **(empty | line | above | {"name": "HR"} | pulse),
                 uid="heart-rate",
-                name="HR",
-                hovertemplate="%{y:.0f} /min<extra>HR</extra>",
+                hovertemplate="%{y:.0f} /min<extra>%{fullData.name}</extra>",
             ),
             go.Scatter(
                 **(empty | line | saturation),
