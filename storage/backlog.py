@@ -48,8 +48,9 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        facts = sum(len(x.facts) if isinstance(x, Command) else 1 for x in self.rare)
-        return facts + len(self.readings) + len(self.vitals) + len(self.lost)
+        """Facts and commands; a batch without any is empty."""
+        rare = sum(1 + len(x.facts) if isinstance(x, Command) else 1 for x in self.rare)
+        return rare + len(self.readings) + len(self.vitals) + len(self.lost)
 
 
 class Backlog:

@@ -80,6 +80,7 @@ def _append(db: Session, table: Table, rows: list[dict[str, Any]]) -> None:
         return
     engine = sqlite if db.get_bind().dialect.name == "sqlite" else postgresql
     statement = engine.insert(table).on_conflict_do_nothing()
+    statement = statement.execution_options(preserve_rowcount=True)  # else -1 on PostgreSQL
     if db.execute(statement, rows).rowcount == len(rows):  # type: ignore[attr-defined]
         return
     for row in rows:  # rare: find those that were in the way

@@ -169,6 +169,7 @@ class StorageWriter:
     def _try(self, batch: Batch) -> bool:
         """Write ``batch`` or put it back; answer its commands either way."""
         if not batch.rows and self._state.is_recording:
+            self._tell(RecorderState(True))  # what was refused a second ago is in the audit log
             return True
         started_s, at = perf_counter(), self._clock.now()
         try:
@@ -249,7 +250,8 @@ class _Written:
 def is_at_fault(error: Exception) -> bool:
     """Whether it is the fact that cannot be written, ever; False where the disk or server fails.
 
-    In doubt it is not: a fact that waits can still be written, one that is refused is gone.
+    Of the database's errors only those about a row count: a fact that waits can still be written,
+    of one that is refused only the audit log knows.
     """
     if isinstance(error, DBAPIError):
         is_unfit = "binding parameter" in str(error.orig)  # a type that SQLite does not know
@@ -321,9 +323,12 @@ def _in_short(refused: Sequence[_Refusal]) -> str:
 def _reason(error: Exception) -> str:
     """In one line, without the values of the row: it stands on a screen and in a log.
 
-    The first error counts: on a full disk SQLite drops the savepoint too, and undoing it fails.
+    The database's first error counts: on a full disk SQLite drops the savepoint as well, and
+    undoing it fails too.
     """
-    first: BaseException = error
-    while first.__context__ is not None:
-        first = first.__context__
-    return str(first.orig if isinstance(first, DBAPIError) else first).partition("\n")[0]
+    first, before = error, error.__context__
+    while before is not None:
+        if isinstance(before, DBAPIError):
+            first = before
+        before = before.__context__
+    return str(first.orig if isinstance(first, StatementError) else first).partition("\n")[0]

@@ -145,7 +145,7 @@ def test_facts_of_all_chairs_are_written_in_one_commit_a_second(disk, clock, hea
             session = UUID(int=chair)
             writer.keep([opened(session, chair=chair), frame(1, session=session)])
         heard.wait(lambda heard: sum(heard.commits) == 32)
-        assert len(heard.commits) <= 2, "two where the second passed between the chairs"
+        assert len(heard.commits) < 16, "one, or a few where the machine is slow; not one a chair"
     assert heard.threads == {"storage-writer"}
 
 
@@ -191,6 +191,12 @@ def test_a_command_that_comes_twice_counts_once(writer, heard, database):
     heard.wait(lambda heard: len(heard.results) == 2)
     assert heard.results == [CommitResult.COMMITTED, CommitResult.DUPLICATE]
     assert written(database) == (opened(), first)
+    assert len(audited(database)) == 1
+
+
+def test_a_command_that_leaves_no_fact_is_written_too(writer, heard, database):
+    ask(writer, heard)
+    heard.wait(lambda heard: heard.results == [CommitResult.COMMITTED])
     assert len(audited(database)) == 1
 
 
@@ -403,7 +409,7 @@ def test_a_writer_wants_a_database_of_its_own(database, clock):
         StorageWriter(database, clock)
 
 
-@pytest.mark.parametrize("acknowledged", [1, 40, 150])
+@pytest.mark.parametrize("acknowledged", [5, 150])
 def test_a_killed_writer_loses_nothing_it_acknowledged(url, database, acknowledged):
     with subprocess.Popen(
         [sys.executable, "-m", "tests.storage.killed_writer", url],
