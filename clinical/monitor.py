@@ -259,7 +259,7 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
     except Refused as refused:
         outcome = Outcome(OutcomeKind.REFUSED, now, command.by.user, str(refused), refused.missing)
         return state, Effects(outcome=(command, outcome))
-    if _is_at_once(command):
+    if is_at_once(command):
         state = _folded(state, facts)
     return state, Effects(commit=(command, facts))
 
@@ -267,17 +267,32 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
 def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[ChairState, Effects]:
     command = event.command
     if event.result is CommitResult.FAILED:
-        reason = "not recorded, try again"
-        if _is_at_once(command):
-            reason = "in force, but not yet recorded"
-        outcome = Outcome(OutcomeKind.NOT_RECORDED, now, command.by.user, reason)
-        return state, Effects(outcome=(command, outcome))
-    if event.result is CommitResult.COMMITTED and not _is_at_once(command):
-        state = _folded(state, event.facts)
-    return state, Effects(outcome=(command, Outcome(OutcomeKind.DONE, now, command.by.user)))
+        outcome = Outcome(OutcomeKind.NOT_RECORDED, now, command.by.user, "not recorded, try again")
+        if not is_at_once(command):
+            return state, Effects(outcome=(command, outcome))
+        # It is in force and cannot be asked for again: its facts wait for the disk with the rest.
+        outcome = replace(outcome, reason="in force, but not yet recorded")
+        return state, Effects(event.facts, is_urgent=True, outcome=(command, outcome))
+    left: tuple[AlarmEvent, ...] = ()
+    if event.result is CommitResult.COMMITTED and not is_at_once(command):
+        before, state = state, _folded(state, event.facts)
+        if before.session is not None and state.session is None:
+            left = tuple(_raised_since(before, before.session, event.facts, now))
+    outcome = Outcome(OutcomeKind.DONE, now, command.by.user)
+    return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome))
 
 
-def _is_at_once(command: Command) -> bool:
+def _raised_since(
+    state: ChairState, session: SessionState, facts: Sequence[Fact], now: datetime
+) -> Iterator[AlarmEvent]:
+    """The end of alarms that came while the last ``facts`` of the session were being written."""
+    known = {fact.alarm_id for fact in facts if isinstance(fact, AlarmEvent)}
+    for alarm in session.alarms.values():
+        if alarm.alarm_id not in known:
+            yield alarm_event(AlarmChange.CLEARED, state, alarm, now)
+
+
+def is_at_once(command: Command) -> bool:
     """In force before the record has it: a full disk must not keep an alarm or a pump running."""
     is_stop = isinstance(command, ChangePhase) and command.to in AT_ONCE
     return is_stop or isinstance(command, AcknowledgeAlarm)
@@ -292,7 +307,7 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
             state = replace(
                 state, latest={m: obs for m, obs in state.latest.items() if m in CONTINUOUS}
             )
-        elif session is not None:
+        elif session is not None and fact.session == session.opened.session:
             session = fold(session, fact)
             if isinstance(fact, PhaseChanged) and not fact.phase.is_in_chair:
                 session = None

@@ -38,7 +38,9 @@ from clinical.recovery import RULES, Evidence
 from clinical.sign_off import Role, Signature, SignerKind, SignMethod, Statement, bound_hash
 
 INITIALS = re.compile(r"[^\W\d_]{1,4}")
-STROKES = re.compile(r"[ML0-9 .,\-]{8,65536}")  # SVG path data: moves and lines, nothing else
+STROKES = re.compile(r"M[ML0-9 .,\-]{7,65535}")  # SVG path data: moves and lines, nothing else
+LINE = re.compile(r"L *-?\d")  # without one there is no ink
+AGAINST = "The data say no: "  # before the evidence of an answer that a clinician gave all the same
 BY_DATA = "vigil"  # who answers, at discharge, the items that the data fill
 NAME_MAX = 120
 NOTE_MAX = 2000
@@ -111,13 +113,15 @@ def missing(session: SessionState, found: Mapping[str, Finding]) -> tuple[str, .
 
 def _lack(item: ChecklistItem, session: SessionState, found: Mapping[str, Finding]) -> str | None:
     answer, finding = session.answers.get(item.id), found.get(item.id)
-    if answer is not None:
-        return f"answered no: {item.text}" if answer.answer == Answer.NO else None
-    if finding is not None and finding.verdict is Verdict.MET:
-        return None
+    if answer is not None and answer.answer == Answer.NO:
+        return f"answered no: {item.text}"
     if finding is not None and finding.verdict is Verdict.NOT_MET:
-        return f"{item.text} ({finding.evidence})"
-    return f"not answered: {item.text}"
+        # A yes from before the data said no does not outlast them; one given against them does.
+        if answer is None or not answer.evidence.startswith(AGAINST):
+            return f"{item.text} ({finding.evidence})"
+    elif answer is None and (finding is None or finding.verdict is Verdict.UNKNOWN):
+        return f"not answered: {item.text}"
+    return None
 
 
 def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fact, ...]:
@@ -175,6 +179,9 @@ def _change_phase(
         raise Refused(why_not)
     if command.to is SessionPhase.ABORTED and not command.reason.strip():
         raise Refused("say why the session ends early")
+    if len(command.reason) > NOTE_MAX:
+        given = len(command.reason)
+        raise Refused(f"expected a reason of at most {NOTE_MAX} characters, got {given}")
     opened = session.opened
     moved = _phase(opened.session, command, session.phase, command.to, now)
     if command.to.is_in_chair:
@@ -247,7 +254,9 @@ def _answer(command: AnswerItem, session: SessionState, now: datetime) -> tuple[
     if answer is Answer.NOT_APPLICABLE and not item.allows_not_applicable:
         raise Refused("this item always applies")
     finding = findings(session, now).get(item.id)
-    if finding is not None and finding.verdict is Verdict.NOT_MET and answer is Answer.YES:
+    evidence = finding.evidence if finding is not None else ""
+    if finding is not None and finding.verdict is Verdict.NOT_MET and answer is not Answer.NO:
+        evidence = AGAINST + evidence
         if by.role is Role.NURSE:
             raise Refused(f"the data say no ({finding.evidence}): a clinician can decide")
         if not note:
@@ -263,7 +272,7 @@ def _answer(command: AnswerItem, session: SessionState, now: datetime) -> tuple[
             item=item.id,
             answer=answer,
             note=note,
-            evidence=finding.evidence if finding is not None else "",
+            evidence=evidence,
             replaces=before.answer_id if before is not None else None,
         ),
     )
@@ -311,8 +320,11 @@ def _check_mark(signature: Signature) -> None:
     if signature.method is SignMethod.TYPED:
         if signature.mark.strip().casefold() != signature.name.strip().casefold():
             raise Refused("to sign by typing, type the full name exactly as written above")
-    elif not STROKES.fullmatch(signature.mark):
+    elif not STROKES.fullmatch(signature.mark) or not LINE.search(signature.mark):
         raise Refused("the signature is empty: draw it in the box")
+    too_long = max(len(signature.relation), len(signature.phone), len(signature.transport))
+    if too_long > NAME_MAX:
+        raise Refused(f"expected at most {NAME_MAX} characters in each field, got {too_long}")
 
 
 def _check_sitter(statement: Statement, signature: Signature) -> None:
@@ -322,9 +334,6 @@ def _check_sitter(statement: Statement, signature: Signature) -> None:
         raise Refused("check the sitter's identity and that they are an adult")
     if statement.id == "sitter-handover" and not signature.transport.strip():
         raise Refused("write how the patient gets home")
-    too_long = max(len(signature.relation), len(signature.phone), len(signature.transport))
-    if too_long > NAME_MAX:
-        raise Refused(f"expected at most {NAME_MAX} characters in each field, got {too_long}")
 
 
 def _check_staff(
