@@ -53,6 +53,7 @@ HOST = "127.0.0.1"
 ACCOUNTS = {"nurse": Role.NURSE, "clinician": Role.CLINICIAN, "director": Role.DIRECTOR}
 REST = timedelta(minutes=12)  # before an infusion the patient rests for so long
 GOES_ON_FOR = timedelta(hours=2)  # an older demo begins anew: its patients have long left
+ENDS_WITHIN_S = 2.0  # a simulator that was told to
 HISTORY_WAITS_S = 3.0  # real seconds that the first visitor has the machine for themselves
 
 
@@ -138,7 +139,11 @@ class Demo:
             for process in started:
                 process.terminate()
             for process in started:
-                process.wait(5)
+                try:
+                    process.wait(ENDS_WITHIN_S)
+                except subprocess.TimeoutExpired:  # stopped by SIGSTOP, to see a chair go quiet
+                    process.kill()
+                    process.wait()
 
     def prepare(self, clinic: Clinic) -> None:
         """Write what has happened so far in the chairs that are taken, unless it is there.
@@ -307,9 +312,11 @@ def _end_sessions(clinic: Clinic, writer: StorageWriter, last_before: datetime) 
         _commit(writer, command, facts_of(command, state, now))
 
 
-def _simulator(scenario: str, *options: str, **kwargs: Any) -> subprocess.Popen[bytes]:
+def _simulator(scenario: str, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "simulators", MONITOR, "--scenario", scenario, *options]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, **kwargs)
+    # In a session of its own: Ctrl-C is for the demo, which first hangs up on its monitors. Else
+    # the record would say that four devices failed.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def _wire(scenario: str, seed: int, begin: datetime, length: timedelta, interval_s: int) -> bytes:
@@ -319,7 +326,8 @@ def _wire(scenario: str, seed: int, begin: datetime, length: timedelta, interval
         *("--port", "file:-", "--seed", str(seed), "--begin", begin.isoformat()),
         *("--length", str(length.total_seconds()), "--interval", str(interval_s)),
     ]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    told = subprocess.run(command, stdout=subprocess.PIPE, check=True, start_new_session=True)
+    return told.stdout
 
 
 def _write(
