@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -40,8 +42,11 @@ BEHIND_CHANGES = 120  # of a chair: two minutes at 1 Hz; more is cheaper to ask 
 WINDOW_S = 900
 
 BAD_REQUEST, NO_SUCH_CHAIR, SIGNED_OUT = 4400, 4404, 1008  # why a socket was closed
+HUNG_UP = (0, "")  # the peer closed it: nothing is left to be said
 
-# Of the parts of a Change, the ones of each that a screen needs anew.
+OBSERVED_AT = attrgetter("observed_at")
+
+# By part of a Change, the keys of the message that say it: a phase means nothing without its times.
 SENT_WITH = {
     "alarms": ("alarms",),
     "phase": ("phase", "session"),
@@ -69,9 +74,6 @@ class Screen:
         self.ready = asyncio.Event()
         self.beat_due = False
         self.end: tuple[int, str] | None = None  # close code and reason, once it is over
-
-
-HUNG_UP = (0, "")  # the peer closed: nothing is left to be said
 
 
 class LiveHub:
@@ -112,9 +114,10 @@ class LiveHub:
     # What comes in.
 
     def fill(self, chair: int, observations: Iterable[Observation]) -> None:
-        """Put the record's past into a chair's log, oldest first, before the first ``publish``."""
-        for observation in observations:
-            self._append(chair, Entry(self._base, *_points((observation,)), {}))
+        """Put the record's past into a chair's log, before the first ``publish``."""
+        past = sorted(observations, key=OBSERVED_AT)
+        for _at, frame in groupby(past, key=OBSERVED_AT):
+            self._append(chair, Entry(self._base, *_points(tuple(frame)), {}))
 
     def publish(self, snapshot: LiveSnapshot, changes: Sequence[Change]) -> None:
         """Take the engine's changes and return at once; screens are served by the event loop."""
@@ -137,7 +140,7 @@ class LiveHub:
         if log is None:  # a chair that this site does not show
             return
         log.append(entry)
-        while 0 < log[0].t_ms < entry.t_ms - HISTORY_MS:
+        while log[0].t_ms < entry.t_ms - HISTORY_MS:
             log.popleft()
 
     # What goes out.
@@ -245,7 +248,7 @@ class LiveHub:
         with self._lock:
             snapshot, screen.seq = self._snapshot, self._seq
             logs = {chair: tuple(self._log[chair]) for chair in screen.chairs}
-        # Outside of this process's numbers: a first visit, or the since of another process.
+        # Outside of this process's numbers: a first visit, or a since from another process.
         is_full = not self._base < since <= screen.seq
         now_ms = self._now_ms()
         chairs = []

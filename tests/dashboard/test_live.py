@@ -20,7 +20,7 @@ from clinical.alarms import AlarmPriority
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
 from clinical.snapshot import Change
-from clinical.vitals import Metric
+from clinical.vitals import CONTINUOUS, Metric
 from dashboard.live import BEHIND_CHANGES, HISTORY_CHANGES, LiveHub
 from tests.dashboard.a_clinic import (
     NOON,
@@ -414,6 +414,21 @@ def test_history_is_bounded_in_time_and_in_number(bench):
     bench.clock.pass_s(3 * 3600)
     bench.engine.change(1, (), "alarms", alarms=(alarm(),))  # a change without points ages too
     assert len(bench.hub._log[1]) == 1
+
+
+def test_two_hours_of_all_that_a_monitor_sends_fit_in(bench):
+    frames = [NOON - timedelta(seconds=seconds) for seconds in range(7200)]
+    bench.hub.fill(1, [observed(metric, 72, at) for metric in CONTINUOUS[:6] for at in frames])
+    for _ in range(100):
+        bench.engine.measure(1, heart_rate=73)
+
+    async def scenario() -> None:
+        points = (await bench.watch(window="7200").next())["snapshot"]["1"]["points"]
+        assert len(points) == 7200 * 6 + 100
+        assert points[0][0] == NOON_MS - 7199 * 1000
+        assert [point[0] for point in points] == sorted(point[0] for point in points)
+
+    bench.run(scenario())
 
 
 @pytest.mark.parametrize(
