@@ -6,11 +6,12 @@ Nothing exists at import; ``create_app`` builds it all from the services it is g
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import dash_mantine_components as dmc
@@ -48,7 +49,15 @@ CHAIRS_IN_BAR = 8
 GZIP_FROM = 1024  # bytes; below, the header outweighs what is saved
 GZIP_LEVEL = 5  # of 9: within 3 % of the smallest, at a third of the work
 
+log = logging.getLogger(__name__)
+
 SECONDARY = "Secondary display – the bedside monitor's own alarms stay primary."
+
+
+def _tell_the_log(error: Exception) -> NoReturn:
+    """Dash answers 500 and says nothing: whoever runs the clinic would never know why."""
+    log.error("a callback failed", exc_info=error)
+    raise error
 
 
 class Page(Protocol):
@@ -107,6 +116,7 @@ def create_app(
         index_string=INDEX,
         # The pages come and go in one container, so no layout ever holds all ids at once.
         suppress_callback_exceptions=True,
+        on_error=_tell_the_log,
     )
     app.backend.websocket_capability = False  # else each page holds a second, idle socket
     app.layout = lambda: shell(services.site)
