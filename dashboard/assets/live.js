@@ -412,7 +412,10 @@
       const [xs, ys] = meta.metric ? line(chair, meta.metric) : bars(chair);
       x.push(xs); y.push(ys); which.push(i);
     });
-    if (which.length) window.Plotly.restyle(graph, {x, y}, which);
+    // Without a value the axes would be of the year 2000.
+    graph.style.visibility = y.some(values => values.some(v => v !== null)) ? '' : 'hidden';
+    // New values of x make Plotly forget the kind of axis, unless it is named beside them.
+    if (which.length) window.Plotly.update(graph, {x, y}, {'xaxis.type': 'date'}, which);
     return true;
   };
 
