@@ -19,8 +19,17 @@ from uuid import UUID
 
 from clinical.chair import ChairState, resumed
 from clinical.clock import Clock
-from clinical.commands import Command, Outcome, OutcomeKind
-from clinical.monitor import Committed, Event, Overrun, SessionMonitor, Tick
+from clinical.commands import AcknowledgeAlarm, ChangePhase, Command, Outcome, OutcomeKind
+from clinical.monitor import (
+    TICK,
+    Committed,
+    Event,
+    Observed,
+    Overrun,
+    SessionMonitor,
+    Tick,
+    is_at_once,
+)
 from clinical.picture import chair_view
 from clinical.ports import CommitResult, LiveFeed, Recorder, RecorderState
 from clinical.record import Fact, StoredSession
@@ -63,10 +72,12 @@ class Engine:
         self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Stop]] = queue.SimpleQueue()
         self._inbox_limit = inbox
         self._overrun: set[int] = set()
-        self._pending: dict[int, UUID] = {}
+        # By chair, what the recorder is writing; commands that must wait for it stand in a queue.
+        self._pending: dict[int, dict[UUID, Command]] = {chair: {} for chair in self._states}
         self._waiting: dict[int, deque[Command]] = {chair: deque() for chair in self._states}
         self._futures: OrderedDict[UUID, Future[Outcome]] = OrderedDict()
         self._futures_lock = threading.Lock()
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         now = clock.now()
         views = {chair: chair_view(state, now) for chair, state in self._states.items()}
@@ -91,16 +102,32 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Handle what is in the inbox, then end the thread."""
+        """Handle what is in the inbox, then end the thread; nobody is left waiting for an answer.
+
+        Harmless before ``start`` and when repeated.
+        """
+        with self._futures_lock:
+            self._is_stopped = True
         self._inbox.put((None, _Stop()))
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._futures_lock:
+            left = [future for future in self._futures.values() if not future.done()]
+        for future in left:
+            future.set_result(self._stopped())
 
     def post(self, chair: int, event: Event) -> None:
         """Hand over an event from any thread; never blocks.
 
-        When the inbox is full the event is lost and the chair says DATA LOST.
+        When the inbox is full a frame is lost and the chair says DATA LOST; what comes once and
+        is not repeated, such as a change of the line, is not. Raises KeyError for a chair that is
+        not here.
         """
-        if self._inbox.qsize() >= self._inbox_limit:
+        if chair not in self._states:
+            raise KeyError(
+                f"expected one of chairs {', '.join(map(str, self._states))}, got {chair}"
+            )
+        if isinstance(event, Observed) and self._inbox.qsize() >= self._inbox_limit:
             self._overrun.add(chair)
             return
         self._inbox.put((chair, event))
@@ -117,6 +144,11 @@ class Engine:
             if known is not None:
                 return known
             future: Future[Outcome] = Future()
+            # One who no longer waits must not take the answer from the others who share it.
+            future.set_running_or_notify_cancel()
+            if self._is_stopped:
+                future.set_result(self._stopped())
+                return future
             self._futures[command.command_id] = future
             if len(self._futures) > REMEMBERED:
                 self._forget_one()
@@ -162,19 +194,50 @@ class Engine:
 
     def _handle(self, chair: int, event: Event) -> None:
         try:
-            if isinstance(event, Command) and chair in self._pending:
+            if isinstance(event, Command) and self._must_wait(event):
                 self._wait_for_turn(event)
             else:
                 self._step(chair, event)
         except Exception:
-            # A rule that fails must not stop the watch over the other chairs; the event is lost,
-            # and the chair says so.
             log.exception("a step of chair %s failed on %s", chair, type(event).__name__)
-            self._due[chair] = self._clock.now()
-            state = self._states[chair]
-            self._states[chair] = replace(state, overrun_at=self._clock.now())
-            if isinstance(event, Command):
-                self._answer(event, self._refused(event, "this could not be carried out"))
+            self._failed(chair, event)
+        if isinstance(event, Committed):
+            self._pending[chair].pop(event.command.command_id, None)
+            waiting = self._waiting[chair]
+            while waiting and not self._must_wait(waiting[0]):
+                self._handle(chair, waiting.popleft())
+
+    def _failed(self, chair: int, event: Event) -> None:
+        """A rule that fails must not stop the watch over the other chairs, nor leave one asking.
+
+        The event is lost, and the chair says so.
+        """
+        now = self._clock.now()
+        self._due[chair] = now + TICK  # not sooner: the next step may fail as well
+        if isinstance(event, Command):
+            self._answer(event, self._refused(event, "this could not be carried out"))
+            return
+        self._states[chair] = replace(self._states[chair], overrun_at=now)
+        if isinstance(event, Committed):
+            by = event.command.by.user
+            reason = "in the record, but it could not be carried out: see the log"
+            kind = OutcomeKind.DONE
+            if event.result is CommitResult.FAILED:
+                kind, reason = OutcomeKind.NOT_RECORDED, "not recorded, try again"
+            self._answer(event.command, Outcome(kind, now, by, reason))
+
+    def _must_wait(self, command: Command) -> bool:
+        """Whether ``command`` may change what one that is being written was judged by, or be
+        judged by what that changes.
+
+        What takes effect at once does not wait for a disk; a stop waits for the start before it.
+        """
+        pending = self._pending[command.chair].values()
+        if isinstance(command, AcknowledgeAlarm):
+            return False
+        if is_at_once(command):
+            return any(isinstance(each, ChangePhase) and not is_at_once(each) for each in pending)
+        return bool(pending)
 
     def _wait_for_turn(self, command: Command) -> None:
         waiting = self._waiting[command.chair]
@@ -193,24 +256,24 @@ class Engine:
             self._due[chair] = due
         if effects.facts:
             self._recorder.keep(effects.facts, urgent=effects.is_urgent)
-        self._publish(chair, after, effects.points, now)
         if effects.commit is not None:
-            command, facts = effects.commit
-            self._pending[chair] = command.command_id
-            self._recorder.commit(
-                command.command_id,
-                type(command).__name__,
-                command.by,
-                facts,
-                partial(self._came_back, chair, command, facts),
-            )
+            self._commit(chair, *effects.commit)
+        try:
+            self._publish(chair, after, effects.points, now)
+        except Exception:  # a screen must not come between the patient and the alarm
+            log.exception("the picture of chair %s could not be shown", chair)
         if effects.outcome is not None:
             self._answer(*effects.outcome)
-        if isinstance(event, Committed):
-            self._pending.pop(chair, None)
-            waiting = self._waiting[chair]
-            while waiting and chair not in self._pending:
-                self._handle(chair, waiting.popleft())
+
+    def _commit(self, chair: int, command: Command, facts: tuple[Fact, ...]) -> None:
+        self._pending[chair][command.command_id] = command
+        came_back = partial(self._came_back, chair, command, facts)
+        try:
+            kind = type(command).__name__
+            self._recorder.commit(command.command_id, kind, command.by, facts, came_back)
+        except Exception:  # it must not, but a person waits for the answer
+            log.exception("the recorder raised on %s", type(command).__name__)
+            came_back(CommitResult.FAILED)
 
     def _came_back(
         self, chair: int, command: Command, facts: tuple[Fact, ...], result: CommitResult
@@ -239,6 +302,10 @@ class Engine:
             future = self._futures.get(command.command_id)
         if future is not None and not future.done():
             future.set_result(outcome)
+
+    def _stopped(self) -> Outcome:
+        reason = "Vigil is stopping: look in the record whether this is there"
+        return Outcome(OutcomeKind.NOT_RECORDED, self._clock.now(), "", reason)
 
     def _refused(self, command: Command, reason: str) -> Outcome:
         return Outcome(OutcomeKind.REFUSED, self._clock.now(), command.by.user, reason)

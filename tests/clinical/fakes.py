@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -348,6 +349,20 @@ class FakeClock:
 
     def pass_s(self, seconds: float) -> None:
         self._passed_s += seconds
+
+
+class FastClock:
+    """Runs, ``speed`` times faster than real time."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self._begin_s = time.monotonic()
+
+    def now(self) -> datetime:
+        return at(self.monotonic())
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._begin_s) * self.speed
 
 
 @dataclass
