@@ -47,7 +47,7 @@ LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-li
 MAX_BODY = 2 * 1024 * 1024  # bytes; the largest thing a page sends is a drawn signature
 CHAIRS_IN_BAR = 8
 GZIP_FROM = 1024  # bytes; below, the header outweighs what is saved
-GZIP_LEVEL = 5  # of 9: within 3 % of the smallest, at a third of the work
+GZIP_LEVEL = 5  # of 9: within 2 % of the smallest, at half the work
 
 log = logging.getLogger(__name__)
 

@@ -57,7 +57,7 @@
 
   const open = () => {
     clearTimeout(retry);
-    const query = new URLSearchParams({chairs: asked, window: windowMs / 1000, since: seq, boot});
+    const query = new URLSearchParams({chairs: asked, window: windowMs / 1000, since: seq});
     const mine = new WebSocket(
       `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live/ws?${query}`);
     let wasOpen = false;
@@ -84,6 +84,8 @@
   };
 
   const reopen = () => { close(); open(); };
+
+  const isSilent = () => mono() - Math.max(heard, started) > SILENCE_MS;
 
   const follow = () => { // the page that is shown now
     const r = root(), wanted = r ? r.dataset.chairs || '' : '';
@@ -158,8 +160,10 @@
     if (i && series.t[i - 1] === t) { series.v[i - 1] = value; return; }
     series.t.splice(i, 0, t);
     series.v.splice(i, 0, value);
-    const old = Math.min(64, series.t.length - 1);
-    if (old === 64 && series.t[old] < t - windowMs) { series.t.splice(0, old); series.v.splice(0, old); }
+    if (series.t[64] < t - windowMs) { // a few at a time: to shift thousands for each is work
+      series.t.splice(0, 64);
+      series.v.splice(0, 64);
+    }
   };
 
   // Callbacks of the page hear of rare events only. A prop keeps its last value, so each event
@@ -221,7 +225,10 @@
   const two = n => String(n).padStart(2, '0');
   const minutes = ms => `${two(Math.floor(ms / 60000))}:${two(Math.floor(ms / 1000) % 60)}`;
   const span = s => s < 120 ? `${Math.floor(s)} s` : `${Math.floor(s / 60)} min`;
-  const timeOfDay = ms => { const d = new Date(ms); return `${two(d.getHours())}:${two(d.getMinutes())}`; };
+  const timeOfDay = ms => {
+    const at = new Date(ms);
+    return `${two(at.getHours())}:${two(at.getMinutes())}`;
+  };
 
   const elapsedMs = ({phase, session}) => {
     const since = phase === 'infusing' ? session.infusion_started_ms
@@ -422,18 +429,14 @@
   // ---- What keeps it going --------------------------------------------------------------------
 
   const tick = () => {
-    if (asked && socket && mono() - Math.max(heard, started) > SILENCE_MS) {
-      setLive(false);
-      reopen();
-    }
+    if (asked && socket && isSilent()) { setLive(false); reopen(); }
     paintAll();
     askFrame();
   };
 
   const wake = () => { // a tab that comes back has missed its timers
     if (document.hidden) return;
-    const isSilent = mono() - heard > SILENCE_MS;
-    if (asked && isSilent) { setLive(false); reopen(); }
+    if (asked && (!socket || isSilent())) { setLive(false); reopen(); }
     for (const number of chairs.keys()) dirty.add(number);
     tick();
   };
