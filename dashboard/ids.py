@@ -13,9 +13,6 @@ Id = dict[str, Any]
 LIVE_ROOT = "live-root"
 LIVE_EVENT = "live-event"
 LOCATION = "location"
-PAGE = "page"
-PAGE_TITLE = "page-title"
-NOT_LIVE = "not-live"
 
 # The chair page.
 CHAIR = "chair-number"

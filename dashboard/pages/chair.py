@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -39,7 +40,7 @@ from dashboard.security import current_actor
 from dashboard.views import chair as view_of
 from dashboard.views import checklist, controls, sign_off
 from dashboard.views.panel import Form, Panel, panel, place, said
-from dashboard.views.trend import annotated, session_marks
+from dashboard.views.trend import Mark, annotated, session_marks
 
 if TYPE_CHECKING:
     from dashboard.services import Services
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 PATH = "/chair/<chair>"
 TITLE = "Chair"
 PAPERWORK = "paperwork"
+EMPTY_TREND = timedelta(minutes=15)  # the least that the trend shows
 ZONE = None  # times of day are those of the server, which stands in the clinic
 
 
@@ -143,10 +145,16 @@ def _paperwork(current: SessionView | None, actor: Actor | None, form: Form) -> 
     ]
 
 
-def trend_marks(view: ChairView) -> dict[str, Any]:
+def trend_marks(view: ChairView, now: datetime) -> dict[str, Any]:
     """What is written over the trend; times in ms, which only the browser can place in its zone."""
-    marks = session_marks(view.session) if view.session else []
-    return annotated(marks, limits_of(view), lambda at: round(at.timestamp() * 1000))
+    current = view.session
+    since = now - EMPTY_TREND if current is None else min(current.opened_at, now - EMPTY_TREND)
+    return annotated(
+        session_marks(current) if current else [],
+        limits_of(view),
+        lambda at: round(at.timestamp() * 1000),
+        extent=Mark(since, "", until=now),
+    )
 
 
 # Plotly shows the Dates of live.js in the zone of the browser; a mark, which must be a text there,
@@ -210,7 +218,7 @@ def _register_drawing(app: Dash, services: Services) -> None:
             part = now.get(name)
             if part is not None and part.shown != before[name]:
                 children[index], digests[index] = list(part.draw(form)), part.shown
-        return children, digests, trend_marks(view)
+        return children, digests, trend_marks(view, services.clock.now())
 
     app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))
 

@@ -16,7 +16,7 @@ from clinical.alarms import AlarmLimit, AlarmPriority
 from clinical.checklist import Answer
 from clinical.phases import SessionPhase
 from clinical.record import StatementSigned
-from clinical.vitals import NATURE
+from clinical.vitals import NATURE, Metric
 from dashboard import ids
 from dashboard.views import wording
 from dashboard.views.numbers import UNIT
@@ -198,21 +198,24 @@ def _course(past: Past, zone: tzinfo | None) -> Component:
     if past.trend.empty and past.cuffs.empty:
         return html.P("Nothing was measured.", className="dim")
     figure = session_figure(past.trend, past.cuffs, past.alarms, past.events, past.limits, zone)
-    return dcc.Graph(figure=figure, config=CONFIG, className="plot past-plot")
+    return html.Div(
+        dcc.Graph(figure=figure, config=CONFIG, className="plot"), className="past-plot"
+    )
 
 
 def _alarms(alarms: pd.DataFrame, zone: tzinfo | None) -> Component:
     if alarms.empty:
         return html.P("No alarms.", className="dim")
     return _table(
-        ("Began", "Lasted", "Priority", "Alarm", "Worst", "Seen by"),
+        ("Began", "Lasted", "Priority", "Alarm", "At onset", "Worst", "Seen by"),
         [
             (
                 wording.time_of_day(row["onset"].to_pydatetime(), zone),
                 NONE if pd.isna(row["duration_s"]) else wording.minutes(row["duration_s"]),
                 html.Span(className="alarm-badge", **{"data-priority": row["priority"]}),
-                row["text"],
-                _worst(row),
+                _condition(row),
+                _whole(row["value"]),
+                _whole(row["worst"]),
                 _seen(row, zone),
             )
             for row in alarms.to_dict("records")
@@ -220,8 +223,18 @@ def _alarms(alarms: pd.DataFrame, zone: tzinfo | None) -> Component:
     )
 
 
-def _worst(row: Mapping[Any, Any]) -> str:
-    return NONE if pd.isna(row["worst"]) else f"{row['worst']:.0f}"
+def _condition(row: Mapping[Any, Any]) -> str:
+    """HR high, limit 120; a technical one in its own words.
+
+    Not the text of the screen: its number was the newest, and by the end no longer beyond.
+    """
+    if pd.isna(row["metric"]) or pd.isna(row["limit"]):
+        return row["text"]
+    return f"{NATURE[Metric(row['metric'])].label} {row['direction']}, limit {row['limit']:g}"
+
+
+def _whole(value: Any) -> str:
+    return NONE if pd.isna(value) else f"{value:.0f}"
 
 
 def _seen(row: Mapping[Any, Any], zone: tzinfo | None) -> str:

@@ -78,9 +78,12 @@ def _sitter(shown: Statement, known: Signature | None) -> list[Component]:
     checks = (("id_checked", "Identity checked"), ("is_adult", "An adult"))
     return [
         *fields,
-        *(
-            dmc.Checkbox(id=ids.sign_check(shown.id, field), label=label, checked=False)
-            for field, label in checks
+        html.Div(
+            [
+                dmc.Checkbox(id=ids.sign_check(shown.id, field), label=label, checked=False)
+                for field, label in checks
+            ],
+            className="checks",
         ),
     ]
 

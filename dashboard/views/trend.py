@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,7 @@ GREY = "#808a96"  # seen on both grounds
 LIMITED = {Metric.HEART_RATE: "y", Metric.NIBP_SYSTOLIC: "y", Metric.SPO2: "y2"}
 ON_AXIS = LIMITED | {Metric.NIBP_DIASTOLIC: "y", Metric.NIBP_MEAN: "y", Metric.PULSE_RATE: "y"}
 CONFIG = {"displayModeBar": False, "responsive": True}
+NAME_HEIGHT = 15  # px
 GAP_S = 10.0  # neighbours further apart are not joined: nothing is known of what lies between
 
 
@@ -171,11 +173,19 @@ def session_marks(session: SessionView) -> list[Mark]:
 
 
 def annotated(
-    marks: Sequence[Mark], limits: Sequence[AlarmLimit], x: Callable[[datetime], Any]
+    marks: Sequence[Mark],
+    limits: Sequence[AlarmLimit],
+    x: Callable[[datetime], Any],
+    extent: Mark | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Bands, lines and their names, as a part of a Plotly layout; ``x`` turns a time into one."""
+    """Bands, lines and their names, as a part of a Plotly layout; ``x`` turns a time into one.
+
+    ``extent`` is a stretch that the axis covers whatever is measured: without a point it would
+    show the year 2000.
+    """
+    unseen = [{**_shape(extent, x), "opacity": 0}] if extent else []
     return {
-        "shapes": [*(_shape(mark, x) for mark in marks), *_limit_lines(limits)],
+        "shapes": [*unseen, *(_shape(mark, x) for mark in marks), *_limit_lines(limits)],
         "annotations": [
             {
                 "x": x(mark.at),
@@ -185,12 +195,25 @@ def annotated(
                 "yanchor": "bottom",
                 "yref": "paper",
                 "text": _plain(mark.text),
+                "yshift": shift,
                 "showarrow": False,
                 "font": {"size": 12},
             }
-            for mark in marks
+            for mark, shift in zip(marks, _shifts(marks), strict=True)
         ],
     }
+
+
+def _shifts(marks: Sequence[Mark]) -> list[int]:
+    """How far (px) each name stands above the figure: one that would cover the next, higher."""
+    if not marks:
+        return []
+    room = (max(mark.at for mark in marks) - min(mark.at for mark in marks)) / 8
+    shifts = [0]
+    for before, mark in pairwise(marks):
+        is_close = mark.at - before.at < room
+        shifts.append(NAME_HEIGHT if is_close and shifts[-1] == 0 else 0)
+    return shifts
 
 
 def _shape(mark: Mark, x: Callable[[datetime], Any]) -> dict[str, Any]:
@@ -286,7 +309,7 @@ def _figure(
         template="none",
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
-        margin={"l": 48, "r": 12, "t": 28, "b": 30},
+        margin={"l": 48, "r": 12, "t": 20 + NAME_HEIGHT, "b": 30},
         font={"size": 13, "color": GREY},
         showlegend=False,
         hovermode="x unified",
