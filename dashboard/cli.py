@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -76,15 +77,14 @@ def demo(
     from dashboard.demo import HOST, Demo, write_accounts
     from dashboard.serving import PortBusy, bind, serve
 
-    _stop_on_sigterm()
     try:
         listener = bind(HOST, port)
     except PortBusy as busy:
-        _fail(busy, 1)
+        _fail(f"{busy}; --port chooses another", 1)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     shown = Demo(port=listener.getsockname()[1], speed=speed, seed=seed, is_fresh=fresh, data=data)
     stop = threading.Event()
-    with shown.monitors():
+    with _until_stopped(), shown.monitors():
         clinic = Clinic(shown.config, shown.clock)
         past = threading.Thread(target=shown.write_history, args=(clinic, stop), name="history")
         try:
@@ -99,12 +99,9 @@ def demo(
                 for account in made:
                     typer.echo(f"  {account['user']:10} {account['password']}")
                 typer.echo("Stop with Ctrl-C.")
-                sys.stdout.flush()
                 past.start()
 
             serve(clinic, listener, ready)
-        except KeyboardInterrupt:
-            pass
         finally:
             stop.set()
             if past.ident is not None:
@@ -115,29 +112,24 @@ def demo(
 @app.command()
 def run(config: ConfigFile) -> None:
     """Watch the monitors that a configuration file names."""
-    from dashboard.clinic import Clinic
-    from dashboard.clock import SteadyClock
-    from dashboard.serving import PortBusy, bind, serve
-    from storage.database import SchemaTooNew
-
-    _stop_on_sigterm()
     settings = _config(config)
-    try:
-        listener = bind(settings.host, settings.http_port)
-    except PortBusy as busy:
-        _fail(busy, 1)
-    try:
-        clinic = Clinic(settings, SteadyClock())
-    except SchemaTooNew as error:
-        _fail(error, 1)
-    try:
-        clinic.start()
-        host, port = listener.getsockname()[:2]
-        serve(clinic, listener, lambda: typer.echo(f"Vigil: http://{host}:{port}"))
-    except KeyboardInterrupt:
-        pass
-    finally:
-        clinic.stop()
+    with _until_stopped():
+        from dashboard.clinic import Clinic
+        from dashboard.clock import SteadyClock
+        from dashboard.serving import PortBusy, bind, serve
+
+        try:
+            listener = bind(settings.host, settings.http_port)
+        except PortBusy as busy:
+            _fail(f"{busy}; choose another in {config}", 1)
+        with _opening(settings):
+            clinic = Clinic(settings, SteadyClock())
+        try:
+            clinic.start()
+            host, port = listener.getsockname()[:2]
+            serve(clinic, listener, lambda: typer.echo(f"Vigil: http://{host}:{port}"))
+        finally:
+            clinic.stop()
 
 
 @app.command()
@@ -257,12 +249,16 @@ def user_add(
 
     if role not in list(Role):
         _fail(f"expected a role, one of {', '.join(Role)}, got {role}")
+    if not user.strip():
+        _fail("expected a name to sign in with, got none")
     settings = _config(config)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else getpass.getpass()
     if len(password) < PASSWORD_MIN:
         _fail(f"expected a password of at least {PASSWORD_MIN} characters, got {len(password)}")
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    migrate(settings.database_url)
+    password_hash = PasswordHash.recommended().hash(password)  # before the record is locked
+    with _opening(settings):
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        migrate(settings.database_url)
     database = open_database(settings.database_url)
     try:
         with database.writing() as db:
@@ -271,7 +267,7 @@ def user_add(
                 user=user,
                 name=name or user,
                 role=Role(role),
-                password_hash=PasswordHash.recommended().hash(password),
+                password_hash=password_hash,
                 by=f"command line ({getpass.getuser()})",
                 now=datetime.now(UTC),
             )
@@ -291,7 +287,8 @@ def user_list(config: ConfigFile) -> None:
     settings = _config(config)
     if not settings.data.exists():
         _fail(f"there is no record yet in {settings.data}", 1)
-    migrate(settings.database_url)
+    with _opening(settings):
+        migrate(settings.database_url)
     database = open_database(settings.database_url)
     try:
         with database.reading() as db:
@@ -315,11 +312,32 @@ def _config(file: Path) -> Config:
         _fail(error)
 
 
-def _stop_on_sigterm() -> None:
-    """A service manager's stop ends the program the way Ctrl-C does."""
+@contextmanager
+def _opening(settings: Config) -> Iterator[None]:
+    """End with words where the record cannot be opened in the block."""
+    from sqlalchemy.exc import DBAPIError
+
+    from storage.database import SchemaTooNew
+
+    try:
+        yield
+    except (SchemaTooNew, OSError, DBAPIError) as error:
+        why = error.orig if isinstance(error, DBAPIError) else error
+        _fail(f"the record in {settings.data} cannot be opened: {why}", 1)
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Let Ctrl-C, and a service manager's SIGTERM, end the block without an error."""
     import signal
 
     def stop(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -41,14 +41,15 @@ SWITCH_INTERVAL_S = 0.0005
 class Clinic:
     """Acquisition: a link for each chair, one engine, one writer. Screens are served beside it.
 
-    The database is migrated and open sessions are taken up when it is made; nothing moves before
-    ``start``. ``stop`` ends every thread.
+    The database is migrated when it is made; open sessions are taken up, and things move, from
+    ``start`` on. ``stop`` ends every thread, also where ``start`` did not come or did not succeed.
     """
 
     def __init__(self, config: Config, clock: Clock) -> None:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         migrate(config.database_url)
         self.config, self.clock = config, clock
+        self._is_running = False
         self.database = open_database(config.database_url)
         self.hub = LiveHub(clock, [chair.number for chair in config.chairs])
         self.writer = StorageWriter(
@@ -91,6 +92,7 @@ class Clinic:
     def start(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._resume()
+        self._is_running = True
         self.engine.start()
         for link in self.links:
             link.start()
@@ -98,7 +100,8 @@ class Clinic:
     def stop(self) -> None:
         for link in self.links:
             link.stop()
-        self.engine.stop()
+        if self._is_running:
+            self.engine.stop()
         self.writer.close()
         self.database.close()
 

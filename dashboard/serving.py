@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
@@ -31,10 +32,10 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortBusy(
-            f"port {port} on {host} is not free ({error.strerror}): "
-            "stop the other program, or choose another with --port"
-        ) from error
+        why = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            why = "another program uses it"
+        raise PortBusy(f"port {port} on {host} cannot be had: {why}") from error
     return listener
 
 

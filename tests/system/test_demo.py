@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -297,3 +298,25 @@ def in_words(public_id: str) -> str:
 def disconnected(demo: Demo) -> list[dict[str, Any]]:
     """A stop is no fault of a line, and must not stand in the record as one."""
     return demo.record.rows("select * from link_change where state = 'disconnected'")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_stopped_before_it_answers_leaves_nothing_either(
+    clinic: Clinic, number: signal.Signals
+):
+    program = launch(clinic, "early", "--port", "0")
+    record = Record(clinic.folder / "early" / "vigil.sqlite")
+    until(lambda: has_accounts(record), "the accounts, before the chairs are prepared")
+    simulators = program.children()
+    assert len(simulators) >= CHAIRS
+    os.killpg(program.process.pid, number)
+    assert program.ended(10) == 0
+    assert program.words == ""
+    assert is_nobody_left(simulators, 0.1)
+
+
+def has_accounts(record: Record) -> bool:
+    try:
+        return bool(record.rows("select * from app_user"))
+    except sqlite3.OperationalError:  # no file, or no table yet
+        return False
