@@ -28,8 +28,11 @@ class Table:
     Keys that nobody asked for are refused by ``done``: a misspelt limit must not be a missing one.
     """
 
-    def __init__(self, file: Path, text: str, values: Mapping[str, Any], first: int) -> None:
+    def __init__(
+        self, file: Path, text: str, values: Mapping[str, Any], first: int, last: int | None = None
+    ) -> None:
         self._file, self._text, self._values, self._first = file, text, values, first
+        self._last = len(text.splitlines()) if last is None else last
         self._taken: set[str] = set()
 
     @classmethod
@@ -54,7 +57,7 @@ class Table:
             rf"[\s{{,]*[\"']?{re.escape(key)}[\"']?\s*=|\s*\[+\s*{re.escape(key)}\s*\]"
         )
         lines = self._text.splitlines()
-        for number in range(self._first, len(lines) + 1):
+        for number in range(self._first, self._last + 1):
             if named.match(lines[number - 1]):
                 return number
         return self._first
@@ -97,21 +100,31 @@ class Table:
     def tables(self, key: str) -> list[Table]:
         """The tables of an array, each with the line it starts in."""
         rows: list[Any] = self.take(key, list)
-        heads = self._heads(key, rows)
         for row in rows:
             if not isinstance(row, dict):
                 raise self.wrong(key, "a list of tables", row)
-        return [Table(self._file, self._text, row, heads[n]) for n, row in enumerate(rows)]
+        starts = self._starts(key, rows)
+        return [
+            Table(self._file, self._text, row, start, max(start, after - 1))
+            for row, start, after in zip(rows, starts, starts[1:], strict=False)
+        ]
 
-    def _heads(self, key: str, rows: list[Any]) -> list[int]:
+    def _starts(self, key: str, rows: list[Any]) -> list[int]:
+        """The line in which each row starts, and the line after the last row."""
         head = re.compile(rf"\s*\[\[\s*{re.escape(key)}\s*\]\]")
         lines = self._text.splitlines()
         heads = [n for n, line in enumerate(lines, 1) if head.match(line)]
-        if len(heads) == len(rows):
-            return heads
-        start = self.line_of(key)  # an inline array, written one table a line
-        inline = [n for n in range(start, len(lines) + 1) if lines[n - 1].lstrip().startswith("{")]
-        return (inline + [start] * len(rows))[: len(rows)]
+        if heads and len(heads) == len(rows):
+            return [*heads, len(lines) + 1]
+        start = self.line_of(key)  # an inline array, written one table a line or all in one
+        inline, number = [], start
+        for number in range(start, len(lines) + 1):
+            line = lines[number - 1].strip()
+            if line.startswith("{"):
+                inline.append(number)
+            if line.endswith("]"):
+                break
+        return [*(inline + [start] * len(rows))[: len(rows)], number + 1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

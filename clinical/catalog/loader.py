@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from clinical.recovery import RULES
 from clinical.sign_off import Role, SignerKind, Statement
 from clinical.vitals import Metric
 
+DAY_S = 86_400
 HERE = Path(__file__).parent
 LIMIT = re.compile(r"(<=|>=|<|>) (\d+(?:\.\d+)?)")
 
@@ -89,19 +91,23 @@ def read_preset(file: Path) -> Preset:
         metric = _metric(limits_of, key)
         back = clearing.table(key)
         off_delay_s[metric] = _seconds(back, "off_delay_s")
-        hysteresis = float(back.take("hysteresis", (int, float)))
+        hysteresis: float = back.take("hysteresis", (int, float))
+        back.checked("hysteresis", hysteresis, lambda h: 0 <= h <= 50, "from 0 to 50")
         back.done()
-        for row in limits_of.tables(key):
-            limits.append(_limit(metric, row, hysteresis))
+        rows = limits_of.tables(key)
+        limits_of.checked(key, rows, bool, "at least one limit")
+        for row in rows:
+            limits.append(_limit(metric, row, float(hysteresis)))
             row.done()
+        _check_order(limits[-len(rows) :], rows)
     preset = Preset(
-        name=top.take("name", str),
-        version=top.take("version", int),
-        title=top.take("title", str),
+        name=_name(top, "name", file),
+        version=_version(top),
+        title=_text(top, "title"),
         limits=tuple(limits),
         off_delay_s=off_delay_s,
-        cuff_infusing_s=_seconds(top, "cuff_infusing_s"),
-        cuff_recovery_s=_seconds(top, "cuff_recovery_s"),
+        cuff_infusing_s=_interval(top, "cuff_infusing_s"),
+        cuff_recovery_s=_interval(top, "cuff_recovery_s"),
     )
     for table in (clearing, limits_of, top):
         table.done()
@@ -115,9 +121,53 @@ def _metric(table: Table, key: str) -> Metric:
         raise table.wrong(key, "a metric such as heart_rate", key) from error
 
 
+def _name(table: Table, key: str, file: Path) -> str:
+    """The record knows an entry by its name, and a restart finds it by that of its file."""
+    name: str = table.take(key, str)
+    return table.checked(key, name, lambda n: n == file.stem, f"{file.stem}, as its file is named")
+
+
+def _version(table: Table) -> int:
+    version: int = table.take("version", int)
+    return table.checked("version", version, lambda v: v >= 1, "1 or more")
+
+
+def _text(table: Table, key: str) -> str:
+    text: str = table.take(key, str)
+    return table.checked(key, text, lambda t: bool(t.strip()), "a text")
+
+
+def _texts(table: Table, key: str) -> tuple[str, ...]:
+    texts: list[object] = table.take(key, list)
+    are_right = bool(texts) and all(isinstance(text, str) and text.strip() for text in texts)
+    if not are_right:
+        raise table.wrong(key, "a list of texts, at least one", texts)
+    return tuple(map(str, texts))
+
+
 def _seconds(table: Table, key: str) -> float:
     value: float = table.take(key, (int, float))
-    return float(table.checked(key, value, lambda s: s >= 0, "seconds, zero or more"))
+    return float(table.checked(key, value, lambda s: 0 <= s <= DAY_S, f"seconds, 0 to {DAY_S}"))
+
+
+def _interval(table: Table, key: str) -> float:
+    value: float = table.take(key, (int, float))
+    return float(table.checked(key, value, lambda s: 60 <= s <= DAY_S, f"seconds, 60 to {DAY_S}"))
+
+
+def _check_order(limits: Sequence[AlarmLimit], rows: Sequence[Table]) -> None:
+    """Of one sign, a worse limit lies further out, and no value is both too low and too high."""
+    for limit, row in zip(limits, rows, strict=True):
+        for other in limits:
+            if limit.direction is not other.direction:
+                is_high = limit.direction is Direction.HIGH
+                if is_high and limit.value <= other.value:
+                    raise row.wrong("limit", f"above the low limit {other.value:g}", limit.value)
+            elif limit.priority.rank > other.priority.rank:
+                outward = 1 if limit.direction is Direction.HIGH else -1
+                if (limit.value - other.value) * outward < 0:
+                    wanted = f"beyond the {other.priority} limit {other.value:g}"
+                    raise row.wrong("limit", wanted, limit.value)
 
 
 def _limit(metric: Metric, row: Table, hysteresis: float) -> AlarmLimit:
@@ -145,8 +195,8 @@ def read_checklist(file: Path) -> Checklist:
             raise row.wrong("computed_by", " or ".join(RULES), rule)
         items.append(
             ChecklistItem(
-                id=row.take("id", str),
-                text=row.take("text", str),
+                id=_text(row, "id"),
+                text=_text(row, "text"),
                 hint=row.take("hint", str, ""),
                 computed_by=rule,
                 allows_not_applicable=row.take("allows_not_applicable", bool, False),
@@ -154,12 +204,15 @@ def read_checklist(file: Path) -> Checklist:
             )
         )
         row.done()
+    minutes: int = top.take("minutes_since_stop", int)
     checklist = Checklist(
-        name=top.take("name", str),
-        version=top.take("version", int),
-        title=top.take("title", str),
-        items=tuple(items),
-        minutes_since_stop=top.take("minutes_since_stop", int),
+        name=_name(top, "name", file),
+        version=_version(top),
+        title=_text(top, "title"),
+        items=top.checked("items", tuple(items), bool, "at least one item"),
+        minutes_since_stop=top.checked(
+            "minutes_since_stop", minutes, lambda m: 0 <= m <= 24 * 60, "minutes, 0 to 1440"
+        ),
     )
     top.done()
     ids = [item.id for item in items]
@@ -171,6 +224,7 @@ def read_checklist(file: Path) -> Checklist:
 
 def _roles(row: Table) -> tuple[Role, ...]:
     names: list[str] = row.take("answered_by", list, list(Role))
+    row.checked("answered_by", names, bool, "at least one role")
     try:
         return tuple(Role(name) for name in names)
     except ValueError as error:
@@ -180,17 +234,17 @@ def _roles(row: Table) -> tuple[Role, ...]:
 def read_statement(file: Path) -> Statement:
     """Read one statement; its duties are signed word for word."""
     top = Table.read(file)
-    duties: list[str] = top.take("duties", list)
     phases: list[str] = top.take("phases", list)
     try:
         when = tuple(SessionPhase(phase) for phase in phases)
     except ValueError as error:
         raise top.wrong("phases", "a list of " + " or ".join(SessionPhase), phases) from error
+    top.checked("phases", when, bool, "at least one phase")
     statement = Statement(
-        id=top.take("id", str),
-        version=top.take("version", int),
-        title=top.take("title", str),
-        duties=tuple(duties),
+        id=_name(top, "id", file),
+        version=_version(top),
+        title=_text(top, "title"),
+        duties=_texts(top, "duties"),
         signer=top.one_of("signer", SignerKind),
         phases=when,
     )
