@@ -49,9 +49,12 @@ def parts(component: object) -> Iterator[Component]:
 
 
 def words(component: object) -> str:
-    return " ".join(
-        part.children for part in parts(component) if isinstance(getattr(part, "children", 0), str)
-    )
+    """All that is written in ``component``, in its order."""
+    if isinstance(component, str):
+        return component
+    if isinstance(component, list | tuple):
+        return " ".join(filter(None, map(words, component)))
+    return words(getattr(component, "children", None) or "")
 
 
 def attributes(component: Component) -> dict[str, object]:

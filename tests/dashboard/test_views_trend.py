@@ -1,0 +1,144 @@
+"""Is the course of a session drawn as it was, with its gaps, and never as text that runs?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from clinical.alarms import AlarmLimit, AlarmPriority, Operator
+from clinical.vitals import Metric
+from dashboard.views import trend
+from storage.review import TIME
+
+AT = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+LIMITS = [
+    AlarmLimit(Metric.HEART_RATE, Operator.ABOVE, 120, AlarmPriority.MEDIUM),
+    AlarmLimit(Metric.HEART_RATE, Operator.AT_OR_ABOVE, 140, AlarmPriority.HIGH),
+]
+
+
+def at(*seconds: float) -> pd.Series:
+    return pd.Series([AT + timedelta(seconds=s) for s in seconds]).astype(TIME)
+
+
+def vitals(seconds: list[float], **columns: list[float | None]) -> pd.DataFrame:
+    given = {"heart_rate": None, "pulse_rate": None, "spo2": None} | columns
+    return pd.DataFrame(
+        {"at": at(*seconds)}
+        | {name: pd.Series(values, dtype="float64") for name, values in given.items() if values}
+        | {
+            name: pd.Series([float("nan")] * len(seconds))
+            for name, values in given.items()
+            if not values
+        }
+    )
+
+
+def cuffs(*rows: tuple[float, float | None, float | None, float | None]) -> pd.DataFrame:
+    names = ["systolic_mmhg", "diastolic_mmhg", "mean_mmhg"]
+    frame = pd.DataFrame([row[1:] for row in rows], columns=names).astype("float64")
+    return frame.assign(at=at(*(row[0] for row in rows)))
+
+
+def alarms(*rows: tuple[float, str, str, float, str]) -> pd.DataFrame:
+    names = ["priority", "metric", "value", "text"]
+    frame = pd.DataFrame([row[1:] for row in rows], columns=names)
+    return frame.assign(onset=at(*(row[0] for row in rows)))
+
+
+def events(*rows: tuple[float, float | None, str, str]) -> pd.DataFrame:
+    until = [pd.NaT if row[1] is None else AT + timedelta(seconds=row[1]) for row in rows]
+    frame = pd.DataFrame([row[2:] for row in rows], columns=["kind", "what"])
+    return frame.assign(at=at(*(row[0] for row in rows)), until=pd.Series(until).astype(TIME))
+
+
+def figure(**given: pd.DataFrame):
+    frames = {"trend": vitals([]), "cuffs": cuffs(), "alarms": alarms(), "events": events()}
+    return trend.session_figure(**frames | given, limits=LIMITS, zone=UTC)
+
+
+def trace(drawn, uid: str):
+    return next(each for each in drawn.data if each.uid == uid)
+
+
+def test_the_live_figure_is_empty_and_names_what_live_js_fills():
+    drawn = trend.live_figure()
+    assert [len(each.x) for each in drawn.data] == [0, 0, 0, 0]
+    assert {str(each.meta) for each in drawn.data} == {
+        "{'cuff': 'bar'}",
+        "{'metric': 'nibp_mean'}",
+        "{'metric': 'heart_rate'}",
+        "{'metric': 'spo2'}",
+    }
+    assert drawn.layout.uirevision == "always"
+
+
+def test_a_gap_is_a_gap_in_the_line():
+    drawn = figure(trend=vitals([0, 1, 60, 61], heart_rate=[70, 71, 72, 73]))
+    y = list(trace(drawn, "heart-rate").y)
+    assert y[:2] == [70, 71]
+    assert pd.isna(y[2])
+    assert y[3:] == [72, 73]
+
+
+def test_a_missing_value_breaks_the_line_however_short():
+    drawn = figure(trend=vitals([0, 1, 2], heart_rate=[70, None, 72]))
+    assert [pd.isna(value) for value in trace(drawn, "heart-rate").y] == [False, True, False]
+
+
+def test_without_an_ecg_the_pulse_is_drawn_and_named():
+    drawn = figure(trend=vitals([0, 1], pulse_rate=[70, 71]))
+    assert trace(drawn, "heart-rate").name == "PR"
+    assert list(trace(drawn, "heart-rate").y) == [70, 71]
+
+
+def test_ecg_and_pulse_are_never_mixed():
+    drawn = figure(trend=vitals([0, 1], heart_rate=[70, None], pulse_rate=[90, 91]))
+    assert 91 not in list(trace(drawn, "heart-rate").y)
+
+
+def test_a_cuff_is_one_stroke_and_half_a_reading_is_none():
+    drawn = figure(cuffs=cuffs((0, 120, 80, 93), (300, None, None, 90)))
+    assert list(trace(drawn, "nibp-bar").y) == [120, 80, None]
+    assert list(trace(drawn, "nibp-mean").y) == [93, 90]
+
+
+def test_an_alarm_stands_where_and_when_it_began():
+    drawn = figure(alarms=alarms((30, "high", "spo2", 86, "*** SpO2 86 < 88")))
+    shown = trace(drawn, "alarm-high-y2")
+    assert list(shown.y) == [86]
+    assert list(trace(drawn, "alarm-high-y").y) == []
+
+
+def test_what_people_wrote_is_not_read_as_markup():
+    drawn = figure(alarms=alarms((30, "low", "spo2", 93, "<a href='x'>SpO2</a>")))
+    assert trace(drawn, "alarm-low-y2").text == ("&lt;a href='x'&gt;SpO2&lt;/a&gt;",)
+
+
+def test_the_infusion_is_a_band_from_its_start_to_its_stop():
+    marks = trend.event_marks(
+        events((0, None, "phase", "baseline"), (60, None, "phase", "infusing"),
+               (2460, None, "phase", "recovery"), (100, 160, "gap", "the computer was off"))
+    )  # fmt: skip
+    assert [(mark.text, mark.until and (mark.until - AT).total_seconds()) for mark in marks] == [
+        ("Baseline", None),
+        ("Infusing", 2460),
+        ("Recovery", None),
+        ("No record", 160),
+    ]
+
+
+def test_only_medium_limits_are_lines_so_that_the_curve_is_seen():
+    layout = trend.annotated([], LIMITS, lambda when: when)
+    assert [shape["label"]["text"] for shape in layout["shapes"]] == ["HR > 120"]
+
+
+def test_names_that_would_cover_each_other_stand_on_two_lines():
+    marks = [trend.Mark(AT + timedelta(minutes=m), "x") for m in (0, 1, 60, 100)]
+    shifts = [each["yshift"] for each in trend.annotated(marks, [], lambda w: w)["annotations"]]
+    assert shifts == [0, trend.NAME_HEIGHT, 0, 0]
+
+
+def test_an_empty_session_is_an_empty_figure():
+    assert [len(each.x) for each in figure().data[:4]] == [0, 0, 0, 0]
