@@ -116,7 +116,7 @@ def run(config: ConfigFile) -> None:
     with _until_stopped():
         from dashboard.clinic import Clinic
         from dashboard.clock import SteadyClock
-        from dashboard.serving import PortBusy, bind, serve
+        from dashboard.serving import PortBusy, bind, serve, url_of
 
         try:
             listener = bind(settings.host, settings.http_port)
@@ -126,8 +126,7 @@ def run(config: ConfigFile) -> None:
             clinic = Clinic(settings, SteadyClock())
         try:
             clinic.start()
-            host, port = listener.getsockname()[:2]
-            serve(clinic, listener, lambda: typer.echo(f"Vigil: http://{host}:{port}"))
+            serve(clinic, listener, lambda: typer.echo(f"Vigil: {url_of(listener)}"))
         finally:
             clinic.stop()
 

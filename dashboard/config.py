@@ -90,6 +90,7 @@ def _chair(row: Table) -> ChairConfig:
     except ValueError as error:
         raise row.wrong("port", "a serial port such as /dev/ttyUSB0", port) from error
     baud: int | None = row.take("baud", int, None)
+    row.checked("baud", baud, lambda b: b is None or b > 0, "a number above 0")
     chair = ChairConfig(number, row.take("name", str, f"Chair {number}"), monitor, port, baud)
     row.done()
     return chair
@@ -98,11 +99,10 @@ def _chair(row: Table) -> ChairConfig:
 def _refuse_twice(file: Path, top: Table, config: Config) -> None:
     if not config.chairs:
         raise Malformed(file, top.line_of("chairs"), "at least one chair", "none")
-    rows = top.tables("chairs")
-    for key, values in (
-        ("number", [str(chair.number) for chair in config.chairs]),
-        ("port", [chair.port for chair in config.chairs]),
-    ):
-        for row, value in zip(rows, values, strict=True):
-            if values.count(value) > 1:
-                raise row.wrong(key, "different for each chair", value)
+    places = [parse_port(chair.port) for chair in config.chairs]  # com3 is COM3
+    numbers = [chair.number for chair in config.chairs]
+    for index, row in enumerate(top.tables("chairs")):
+        if numbers[index] in numbers[:index]:
+            raise row.wrong("number", "different for each chair", numbers[index])
+        if places[index] in places[:index]:
+            raise row.wrong("port", "different for each chair", config.chairs[index].port)

@@ -39,6 +39,12 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """Where a browser of this machine finds what ``listener`` is bound to."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def services_of(clinic: Clinic, speed: float) -> Services:
     config = clinic.config
     return Services(
@@ -81,6 +87,7 @@ def serve(clinic: Clinic, listener: socket.socket, on_ready: Callable[[], None])
             app,
             ws="websockets-sansio",
             ws_per_message_deflate=False,  # a number is some 100 bytes: compressing only delays it
+            ws_max_size=4096,  # a screen only listens
             log_level="warning",
             timeout_graceful_shutdown=GRACE_S,
         ),
