@@ -316,7 +316,8 @@ def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
     parts = set()
     if old.alarms != new.alarms:
         parts.add("alarms")
-    if (old.link, old.link_detail) != (new.link, new.link_detail):
+    line = (old.link, old.link_detail, old.interval_s)
+    if line != (new.link, new.link_detail, new.interval_s):
         parts.add("link")
     if old.session != new.session:
         parts.add("session")
