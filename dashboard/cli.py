@@ -74,15 +74,20 @@ def demo(
     import threading
 
     from dashboard.clinic import Clinic
-    from dashboard.demo import HOST, Demo, write_accounts
-    from dashboard.serving import PortBusy, bind, serve
+    from dashboard.demo import HOST, Demo, NotADemo, write_accounts
+    from dashboard.serving import PortBusy, bind, serve, url_of
 
+    if accounts is not None:
+        _forget_accounts(accounts)
     try:
         listener = bind(HOST, port)
     except PortBusy as busy:
         _fail(f"{busy}; --port chooses another", 1)
-    url = f"http://{HOST}:{listener.getsockname()[1]}"
-    shown = Demo(port=listener.getsockname()[1], speed=speed, seed=seed, is_fresh=fresh, data=data)
+    url, port = url_of(listener), listener.getsockname()[1]
+    try:
+        shown = Demo(port=port, speed=speed, seed=seed, is_fresh=fresh, data=data)
+    except NotADemo as error:
+        _fail(error)
     stop = threading.Event()
     with _until_stopped(), shown.monitors():
         clinic = Clinic(shown.config, shown.clock)
@@ -309,6 +314,16 @@ def _config(file: Path) -> Config:
         return read_config(file)
     except Malformed as error:
         _fail(error)
+
+
+def _forget_accounts(file: Path) -> None:
+    """Remove what an earlier start wrote: whoever waits for the file must not read that."""
+    try:
+        if not file.parent.is_dir():
+            _fail(f"cannot write {file}: there is no folder {file.parent}")
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        _fail(f"cannot write {file}: {error.strerror}")
 
 
 @contextmanager

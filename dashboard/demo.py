@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -49,6 +48,8 @@ from storage.writer import StorageWriter
 log = logging.getLogger(__name__)
 
 MONITOR = "ge-dri"
+REMEMBERED = "demo.json"  # in a demo's folder: what the next start goes on from
+OWN_FILES = (REMEMBERED, "vigil.sqlite*", "monitor-*")
 HOST = "127.0.0.1"
 ACCOUNTS = {"nurse": Role.NURSE, "clinician": Role.CLINICIAN, "director": Role.DIRECTOR}
 REST = timedelta(minutes=12)  # before an infusion the patient rests for so long
@@ -91,23 +92,28 @@ PAST = (
 )
 
 
+class NotADemo(ValueError):
+    """A folder holds the record of a clinic, which a demo would change."""
+
+
 class Demo:
-    """The demo's folder, clock and chairs. ``speed`` runs clinic and simulators faster."""
+    """The demo's folder, clock and chairs. ``speed`` runs clinic and simulators faster.
+
+    Raises NotADemo for a ``data`` folder with a record that no demo wrote.
+    """
 
     def __init__(
         self, *, port: int, speed: float, seed: int, is_fresh: bool, data: Path | None = None
     ) -> None:
         self._folder = data or user_data_path("vigil", appauthor=False) / f"demo-{port}"
         self._seed, self._speed, self._port = seed, speed, port
-        if is_fresh and self._folder.exists():
-            shutil.rmtree(self._folder)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._take_folder(is_fresh)
         told = self._remembered()
         self.clock = SteadyClock(speed, _clinic_time(told))
         begun = datetime.fromisoformat(told["begun"]) if told else None
         self._goes_on = begun is not None and self.clock.now() - begun < GOES_ON_FOR
         self._begun = begun if begun and self._goes_on else self.clock.now()
-        self._has_past = bool(told.get("has_past"))
+        self._visits_written = told.get("visits_written", 0)  # of PAST
         self._ports = {seat.number: self._port_of(seat) for seat in SEATS}
         self.config = Config(
             clinic="Demo clinic",
@@ -160,10 +166,10 @@ class Demo:
         _end_sessions(clinic, writer, now - GOES_ON_FOR if self._goes_on else now)
         if not self._goes_on:
             with ThreadPoolExecutor() as pool:
-                for seat, wire in zip(SEATS, pool.map(self._wire_so_far, SEATS), strict=True):
+                for seat, wires in zip(SEATS, pool.map(self._wires_so_far, SEATS), strict=True):
                     if seat.visit is not None:
                         visit = self._visit(seat)
-                        _write(writer, visit, self._acts_so_far(seat, visit), wire)
+                        _write(writer, visit, self._acts_so_far(seat, visit), wires)
 
     def accounts(self, database: Database) -> list[dict[str, str]]:
         """New passwords for the demo's accounts: ``user``, ``password``, ``role``."""
@@ -195,13 +201,15 @@ class Demo:
         return made
 
     def write_history(self, clinic: Clinic, stop: threading.Event) -> None:
-        """Live through the fortnight before, one visit after the other; once for each folder."""
-        if self._has_past or stop.wait(HISTORY_WAITS_S):
+        """Live through the fortnight before, one visit after the other; once for each folder.
+
+        A visit that ``stop``, or a kill, cut short is ended by the next start and lived again.
+        """
+        if self._visits_written == len(PAST) or stop.wait(HISTORY_WAITS_S):
             return
         today = self._begun.replace(hour=0, minute=0, second=0, microsecond=0)
-        for index, (days, hour, chair, patient, number, script) in enumerate(PAST):
-            if stop.is_set():
-                return
+        for index in range(self._visits_written, len(PAST)):
+            days, hour, chair, patient, number, script = PAST[index]
             visit = Visit(chair, patient, today - timedelta(days=days, hours=-hour), number)
             acts = [
                 *rehearsal.until_infusion(visit),
@@ -210,11 +218,27 @@ class Demo:
                 *rehearsal.discharge(visit),
             ]
             seed = self._seed + 100 + index
-            wire = _wire("preparation", seed, visit.infusion_at - REST, REST, 10)
-            wire += _wire(script, seed, visit.infusion_at, timedelta(minutes=80), 10)
-            _write(clinic.writer, visit, acts, wire, stop)
-        self._has_past = True
-        self._remember()
+            wires = [
+                _wire("preparation", seed, visit.infusion_at - REST, REST, 10),
+                _wire(script, seed, visit.infusion_at, timedelta(minutes=80), 10),
+            ]
+            if not _write(clinic.writer, visit, acts, wires, stop):
+                return
+            self._visits_written = index + 1
+            self._remember()
+
+    def _take_folder(self, is_fresh: bool) -> None:
+        """Make the folder a demo's. A clinic's record is not touched, nor what we did not write."""
+        folder, mark = self._folder, self._folder / REMEMBERED
+        is_clinic = (folder / "vigil.sqlite").exists() and not mark.exists()
+        if is_clinic or (folder.exists() and not folder.is_dir()):
+            raise NotADemo(f"expected a new folder or an earlier demo's, got {folder}")
+        for file in [file for pattern in OWN_FILES for file in folder.glob(pattern)]:
+            if is_fresh:
+                file.unlink()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not mark.exists():
+            mark.write_text("{}")
 
     def _port_of(self, seat: Seat) -> tuple[str, str]:
         """Where the simulator listens, and how the link names the same place."""
@@ -246,22 +270,21 @@ class Demo:
             acts += rehearsal.recovery(visit)
         return acts
 
-    def _wire_so_far(self, seat: Seat) -> bytes:
+    def _wires_so_far(self, seat: Seat) -> list[bytes]:
         if seat.visit is None:
-            return b""
+            return []
         visit, seed = self._visit(seat), self._seed + seat.number
         begin, so_far = self._script_begin(seat), timedelta(minutes=seat.minute)
-        wire = _wire(seat.scenario, seed, begin, so_far, 5)
+        wires = [_wire(seat.scenario, seed, begin, so_far, 5)]
         if seat.scenario == "recovery":
-            infusion = _wire("calm", seed, visit.infusion_at, timedelta(minutes=40), 5)
-            wire = infusion + wire
+            wires.insert(0, _wire("calm", seed, visit.infusion_at, timedelta(minutes=40), 5))
         if seat.scenario != "preparation":
-            wire = _wire("preparation", seed, visit.infusion_at - REST, REST, 5) + wire
-        return wire
+            wires.insert(0, _wire("preparation", seed, visit.infusion_at - REST, REST, 5))
+        return wires
 
     def _remembered(self) -> dict[str, Any]:
         try:
-            told: dict[str, Any] = json.loads((self._folder / "demo.json").read_text())
+            told: dict[str, Any] = json.loads((self._folder / REMEMBERED).read_text())
         except (OSError, ValueError):
             return {}
         return told
@@ -269,18 +292,19 @@ class Demo:
     def _remember(self) -> None:
         told = {
             "begun": self._begun.isoformat(),
-            "has_past": self._has_past,
+            "visits_written": self._visits_written,
             "speed": self._speed,
             "at": datetime.now(UTC).isoformat(),
             "clinic_at": self.clock.now().isoformat(),
         }
-        (self._folder / "demo.json").write_text(json.dumps(told))
+        (self._folder / REMEMBERED).write_text(json.dumps(told))
 
 
 def write_accounts(file: Path, url: str, accounts: Sequence[dict[str, str]]) -> None:
     """The address and the accounts as JSON, readable by the owner alone."""
     part = file.with_name(file.name + ".part")
-    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as out:
         json.dump({"url": url, "accounts": list(accounts)}, out)
     part.replace(file)  # whoever waits for the file never reads half of it
 
@@ -334,19 +358,20 @@ def _write(
     writer: StorageWriter,
     visit: Visit,
     acts: list[tuple[datetime, Act]],
-    wire: bytes,
+    wires: list[bytes],
     stop: threading.Event | None = None,
-) -> None:
-    """Rehearse one visit into the record, and wait until it is there."""
+) -> bool:
+    """Rehearse one visit into the record; False where ``stop`` was set before its end."""
     state = ChairState(visit.chair, f"Chair {visit.chair}", 5.0, is_simulated=True)
-    written = rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wire))
+    written = rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wires))
     for part in written:
         if part.command is None:
             writer.keep(part.facts)
         else:
             _commit(writer, part.command, part.facts)
         if stop is not None and stop.wait(0.001):  # and lets the live chairs go first
-            return
+            return False
+    return True
 
 
 def _commit(writer: StorageWriter, command: Command, facts: Sequence[Fact]) -> None:

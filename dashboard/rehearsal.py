@@ -30,6 +30,7 @@ from clinical.ports import CommitResult
 from clinical.record import Fact
 from clinical.requests import findings
 from clinical.sign_off import Actor, Role, Signature, SignerKind, SignMethod
+from clinical.vitals import CUFF
 from devices.protocols.line import Garbled
 from devices.registry import ProtocolEntry
 
@@ -59,16 +60,34 @@ class Written:
     facts: tuple[Fact, ...]
 
 
-def frames(protocol: ProtocolEntry, wire: bytes) -> Iterator[Observed]:
-    """What ``wire`` says, each frame at the time the monitor's own clock gives it (as UTC)."""
-    for message in protocol.decoder().feed(wire):
-        if isinstance(message, Garbled):
-            continue
-        stamped = protocol.translate(message, datetime.now(UTC))
-        device_time = next((obs.device_time for obs in stamped if obs.device_time), None)
-        if device_time is not None:
+def frames(protocol: ProtocolEntry, wires: Sequence[bytes]) -> Iterator[Observed]:
+    """What ``wires`` say one after the other, each frame at its time on the monitor's own clock.
+
+    Each wire is a monitor of its own: it counts its cuff readings anew, and the blank cuff it
+    begins with is no failed one.
+    """
+    for number, wire in enumerate(wires, 1):
+        has_cuff = False
+        for message in protocol.decoder().feed(wire):
+            if isinstance(message, Garbled):
+                continue
+            stamped = protocol.translate(message, datetime.now(UTC))
+            device_time = next((obs.device_time for obs in stamped if obs.device_time), None)
+            if device_time is None:
+                continue
             at = device_time.replace(tzinfo=UTC)
-            yield Observed(tuple(protocol.translate(message, at)), at)
+            seen = protocol.translate(message, at)
+            has_cuff = has_cuff or any(obs.measurement_id for obs in seen)
+            yield Observed(
+                tuple(
+                    replace(obs, measurement_id=f"{number}-{obs.measurement_id}")
+                    if obs.measurement_id
+                    else obs
+                    for obs in seen
+                    if has_cuff or obs.metric not in CUFF
+                ),
+                at,
+            )
 
 
 def rehearse(

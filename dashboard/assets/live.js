@@ -260,9 +260,9 @@
         : `${link.text} ${span(Math.max(0, serverNow() - link.since_ms) / 1000)}`);
       mark(el, 'title', link?.detail || null);
     },
-    'alarm-text': (el, {alarms}) => { // the server's order; while one is high, only high ones rotate
-      const high = alarms.filter(alarm => alarm.priority === 'high');
-      const shown = high.length ? high : alarms, more = alarms.length - 1;
+    'alarm-text': (el, {alarms}) => { // the worst ones rotate: the word beside them is theirs
+      const shown = alarms.filter(alarm => alarm.priority === alarms[0].priority);
+      const more = alarms.length - 1;
       const alarm = shown[Math.floor(mono() / ROTATE_MS) % shown.length];
       say(el, !alarm ? '' : more ? `${alarm.text}  +${more}` : alarm.text);
     },
