@@ -1,0 +1,62 @@
+"""Does the bench name its cells, and is its page made of what is stored? Nothing here is timed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.bench import report
+from tests.bench.__main__ import CELLS, TABLES, main
+from tests.bench.live import Stamp, matched
+from tests.bench.screen import Seen
+
+
+def test_the_list_names_every_cell(capsys):
+    assert main(["--list"]) == 0
+    named = capsys.readouterr().out.split()
+    assert named == list(CELLS)
+    assert {"live-1x1", "live-16x20", "decoder", "engine", "commit"} <= set(named)
+    assert {"open-session", "start"} <= set(named)
+
+
+def test_an_unknown_cell_is_refused_before_anything_is_measured(capsys):
+    assert main(["live-16x1", "live-3x3"]) == 2
+    assert "got live-3x3" in capsys.readouterr().err
+
+
+def test_the_page_says_of_each_goal_whether_it_is_met(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "machine", lambda: {"CPU": "Abacus", "cores": "2"})
+    file = tmp_path / "benchmarks.json"
+    row = {"": "16 × 1", "dom p95": 2.34567, "paint p95": 21.0, "lost": 0, "lost by others": 0}
+    report.store("live-16x1", [row], "1 repeat of 5 s", file)
+    report.store("decoder", [{"": "basic class", "× the line": 7935.2}], "3 repeats", file)
+    shown = report.page(report.stored(file), TABLES)
+    assert "CPU Abacus, cores 2" in shown
+    assert "| 16 × 1 | 2.35 | 21 | 0 | 0 |" in shown
+    assert "dom p95 at 16 × 1 at most 3 ms: **met** (2.35)" in shown
+    assert "paint p95 at 16 × 1 at most 20 ms: **not met** (21)" in shown
+    assert "dom p95 at 16 × 20 at most 10 ms: not measured" in shown
+    assert "1 repeat of 5 s: live-16x1." in shown
+    assert "| basic class | 7,935 |" in shown
+
+
+def test_a_cell_that_is_measured_again_leaves_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "machine", lambda: {"CPU": "Abacus"})
+    file = tmp_path / "benchmarks.json"
+    for cell, figure in (("engine", 1.0), ("decoder", 2.0), ("engine", 3.0)):
+        report.store(cell, [{"": "all", "figure": figure}], "once", file)
+    told = json.loads(file.read_text())
+    assert {cell: told[cell]["rows"][0]["figure"] for cell in told} == {
+        "decoder": 2.0,
+        "engine": 3.0,
+    }
+
+
+def test_a_frame_is_matched_with_the_first_change_to_its_rate_after_it():
+    sent = [Stamp(1, 60, 9.9, 10.0), Stamp(1, 61, 10.9, 11.0), Stamp(2, 60, 9.9, 10.0)]
+    seen = [
+        Seen(1, "60", 5.0, 5.0),  # an earlier round
+        Seen(1, "60", 10.001, 10.010),
+        Seen(2, "60", 10.002, None),
+        Seen(1, "60", 110.0, 110.0),  # the next round
+    ]
+    assert matched(sent, seen) == [(sent[0], seen[1]), (sent[2], seen[2])]
