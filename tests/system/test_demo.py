@@ -25,6 +25,7 @@ from tests.system.clinic import (
     clinic_in,
     live_socket,
     until,
+    vigil,
     visitor,
 )
 
@@ -262,7 +263,9 @@ def test_a_killed_demo_leaves_no_simulator_and_goes_on_when_it_is_started_again(
     two: tuple[Clinic, Demo, Demo],
 ):
     clinic, _, other = two
+    until(lambda: len(other.record.rows(SESSIONS)) > 4, "a past visit, and a second half written")
     other.program.kill()
+    (clinic.folder / "other.json").write_text("what the last start wrote")
     assert is_nobody_left(other.simulators, ORPHANS_GONE_WITHIN_S)
     port = other.url.rpartition(":")[2]
     again = ready(clinic, "other", launch(clinic, "other", "--port", port))
@@ -280,6 +283,10 @@ def test_a_killed_demo_leaves_no_simulator_and_goes_on_when_it_is_started_again(
             screen.until(lambda chair=chair: screen.chairs[chair].link == "live", "live again")
     server.close()
     assert seated == {row["chair"]: in_words(row["public_id"]) for row in other.sessions}
+    # The visit that the kill cut short is ended, and lived again; none is there twice.
+    until(lambda: len(discharged(again)) > 2, "more of the past")
+    visits = [(row["patient"], row["infusion_number"]) for row in discharged(again)]
+    assert len(visits) == len(set(visits))
 
     # Ctrl-C in a terminal reaches every process of the demo at once.
     os.killpg(again.program.process.pid, signal.SIGINT)
@@ -287,6 +294,13 @@ def test_a_killed_demo_leaves_no_simulator_and_goes_on_when_it_is_started_again(
     assert "Traceback" not in again.program.words
     assert is_nobody_left(again.simulators, 0.1)
     assert disconnected(again) == []
+
+
+def discharged(demo: Demo) -> list[dict[str, Any]]:
+    return demo.record.rows(
+        "select patient, infusion_number from infusion_session s "
+        "join phase_change p on p.session_id = s.id where phase = 'discharged'"
+    )
 
 
 def in_words(public_id: str) -> str:
@@ -320,3 +334,23 @@ def has_accounts(record: Record) -> bool:
         return bool(record.rows("select * from app_user"))
     except sqlite3.OperationalError:  # no file, or no table yet
         return False
+
+
+def test_a_demo_keeps_its_hands_off_what_it_did_not_write(clinic: Clinic):
+    clinic.configure(clinic.place("ge"))  # with an account, and so with a record
+    data = clinic.folder / "data"
+    before = (data / "vigil.sqlite").read_bytes()
+    for options in ([], ["--fresh"]):
+        refused = vigil("demo", "--port", "0", "--data", str(data), *options)
+        words = f"vigil: expected a new folder or an earlier demo's, got {data}\n"
+        assert (refused.returncode, refused.stderr) == (2, words)
+    assert (data / "vigil.sqlite").read_bytes() == before
+
+
+def test_accounts_that_cannot_be_written_are_said_at_once(clinic: Clinic):
+    missing = clinic.folder / "nowhere" / "accounts.json"
+    for place, why in ((missing, f"there is no folder {missing.parent}"), (clinic.folder, "")):
+        refused = vigil("demo", "--port", "0", "--accounts", str(place))
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"vigil: cannot write {place}: {why}")
+        assert "Traceback" not in refused.stderr
