@@ -1,0 +1,293 @@
+"""Do the buttons of the chair page ask what they say, once, and lose nothing that was typed?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from clinical.catalog.loader import load_statements
+from clinical.checklist import Finding, Verdict
+from clinical.commands import (
+    AcknowledgeAlarm,
+    AnswerItem,
+    ChangePhase,
+    LockBaseline,
+    OutcomeKind,
+    SignStatement,
+    StartSession,
+)
+from clinical.phases import SessionPhase
+from clinical.record import ItemAnswered
+from clinical.sign_off import SignMethod
+from dashboard.pages import board, chair, click
+from dashboard.views import controls, signature
+from tests.dashboard.a_clinic import (
+    NOON,
+    NURSE,
+    PASSWORD,
+    Clinic,
+    StillClock,
+    WallClock,
+    a_clinic,
+    alarm,
+    served,
+    session,
+)
+
+FORM = str(uuid4())
+RECOVERING = session(SessionPhase.RECOVERY, missing=("the hand-over",))
+
+
+def shown(view) -> dict[str, str]:
+    panels = [*chair.outer_panels(view, NURSE), *chair.inner_panels(view.session, NURSE)]
+    return {panel.name: panel.shown for panel in panels}
+
+
+@pytest.fixture
+def view():
+    return replace(a_clinic().engine.snapshot.chairs[1], session=RECOVERING)
+
+
+# What is drawn anew.
+
+
+def test_a_new_blood_pressure_draws_no_form_anew(view):
+    found = {"vitals": Finding(Verdict.MET, "SYS 121")}
+    after = shown(replace(view, session=replace(RECOVERING, findings=found)))
+    changed = {name for name, says in shown(view).items() if after[name] != says}
+    assert changed == {"item:vitals"}
+
+
+def test_another_patient_draws_all_paperwork_anew(view):
+    other = shown(replace(view, session=replace(RECOVERING, session=uuid4())))
+    assert other[chair.PAPERWORK] != shown(view)[chair.PAPERWORK]
+
+
+def test_an_empty_chair_has_no_paperwork(view):
+    names = shown(replace(view, session=None))
+    assert set(names) == {"head", "alarms", "session", "end", chair.PAPERWORK}
+
+
+def test_the_checklist_is_answered_in_recovery_only(view):
+    infusing = replace(view, session=session(SessionPhase.INFUSING))
+    items = [p for p in chair.inner_panels(infusing.session, NURSE) if p.name.startswith("item:")]
+    assert items
+    assert all(item.draw(click.Form(FORM, 0)) == [] for item in items)
+
+
+def test_the_trend_knows_the_planned_end_of_the_infusion(view):
+    infusing = replace(view, session=session(SessionPhase.INFUSING))
+    bands = [s for s in chair.trend_marks(infusing, NOON)["shapes"] if s["type"] == "rect"]
+    assert bands[-1]["x1"] - bands[-1]["x0"] == 40 * 60 * 1000
+
+
+# What is asked.
+
+
+def test_the_same_form_and_words_are_the_same_command():
+    first = click.command_id(FORM, "gait", "yes", "")
+    assert first == click.command_id(FORM, "gait", "yes", "")
+    assert first != click.command_id(FORM, "gait", "no", "")
+    assert first != click.command_id(str(uuid4()), "gait", "yes", "")
+
+
+def test_a_session_is_started_as_the_fields_say():
+    fields = {"patient": " ab ", "planned_min": 45, "infusion_number": 2, "series_length": 6}
+    command = chair.step_command(controls.START, fields, FORM, NURSE, 3)
+    assert isinstance(command, StartSession)
+    assert (command.patient, command.planned_infusion_min, command.chair) == ("ab", 45, 3)
+
+
+def test_an_empty_number_is_one_that_every_rule_refuses():
+    command = chair.step_command(controls.START, {"planned_min": ""}, FORM, NURSE, 3)
+    assert isinstance(command, StartSession)
+    assert command.planned_infusion_min == 0
+
+
+def test_a_reason_goes_with_an_early_end_only():
+    fields = {"reason": "nausea"}
+    ended = chair.step_command(SessionPhase.ABORTED, fields, FORM, NURSE, 1)
+    stopped = chair.step_command(SessionPhase.RECOVERY, fields, FORM, NURSE, 1)
+    assert isinstance(ended, ChangePhase)
+    assert isinstance(stopped, ChangePhase)
+    assert (ended.reason, stopped.reason) == ("nausea", "")
+    assert isinstance(chair.step_command(controls.LOCK, {}, FORM, NURSE, 1), LockBaseline)
+
+
+def test_a_signature_takes_the_mark_of_its_method():
+    text = {"name": "Maria Lind", "typed": "maria lind"}
+    typed = chair.signature_of(SignMethod.TYPED, "M1 1L2 2", text, {"is_adult": True})
+    drawn = chair.signature_of(SignMethod.DRAWN, "M1 1L2 2", text, {})
+    assert (typed.mark, drawn.mark) == ("maria lind", "M1 1L2 2")
+    assert (typed.is_adult, typed.id_checked) == (True, False)
+
+
+def test_a_record_that_does_not_answer_is_not_recorded(monkeypatch):
+    monkeypatch.setattr(click, "WAIT_S", 0.01)
+    waiting: Future = Future()
+    services = SimpleNamespace(
+        desk=SimpleNamespace(submit=lambda _command: waiting), clock=StillClock()
+    )
+    command = LockBaseline(command_id=uuid4(), by=NURSE, chair=1)
+    outcome = asyncio.run(click.submitted(services, command))
+    assert outcome.kind is OutcomeKind.NOT_RECORDED
+    assert "try again" in outcome.reason
+    assert not waiting.cancelled()  # what was asked may still be written
+
+
+def test_a_press_right_after_the_drawing_was_meant_for_what_stood_there_before():
+    clock = StillClock(speed=10)
+    services = SimpleNamespace(clock=clock)
+    clock.pass_s(6.9)  # at ten times the speed: 0.69 s
+    assert not click.is_settled(services, "0")
+    clock.pass_s(0.2)
+    assert click.is_settled(services, "0")
+
+
+# In a browser.
+
+
+@dataclass
+class Screen:
+    page: Page
+    clinic: Clinic
+    said: list[str]
+
+    @property
+    def asked(self) -> list:
+        return self.clinic.services.desk.commands
+
+    def shows(self, **fields) -> None:
+        """The engine publishes a new session view of chair 1."""
+        self.clinic.engine.change(1, (), "session", "phase", **fields)
+
+
+@pytest.fixture
+def screen(page: Page) -> Iterator[Screen]:
+    clinic = a_clinic(clock=WallClock(), pages=(board, chair))
+    with served(clinic.app) as at:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"http://{at}/login?next=/chair/1")
+        page.fill("[name=user]", NURSE.user)
+        page.fill("[name=password]", PASSWORD)
+        page.click("button")
+        expect(page.locator(".panel-session")).to_be_visible()
+        yield Screen(page, clinic, said)
+        page.goto("about:blank")
+        assert [each for each in said if each.startswith(("error", "warning"))] == []
+
+
+@pytest.mark.browser
+def test_a_double_click_starts_one_session_and_takes_no_further_step(screen, monkeypatch):
+    monkeypatch.setattr(click, "SETTLED_S", 0)
+    screen.page.get_by_label("Initials").fill("AB")
+    screen.page.get_by_role("button", name="Start session").dblclick()
+    screen.page.wait_for_timeout(500)
+    assert {type(command) for command in screen.asked} == {StartSession}
+    assert len({command.command_id for command in screen.asked}) == 1
+    monkeypatch.setattr(click, "SETTLED_S", 60)
+    screen.shows(session=session(SessionPhase.PREPARATION))
+    screen.page.get_by_role("button", name="Begin baseline").click()
+    screen.page.wait_for_timeout(500)
+    assert {type(command) for command in screen.asked} == {StartSession}  # too soon to be meant
+    monkeypatch.setattr(click, "SETTLED_S", 0)
+    screen.page.get_by_role("button", name="Begin baseline").click()
+    screen.page.wait_for_timeout(500)
+    assert isinstance(screen.asked[-1], ChangePhase)
+
+
+@pytest.mark.browser
+def test_what_is_being_typed_outlives_whatever_the_engine_says(screen):
+    screen.shows(session=RECOVERING)
+    note = screen.page.get_by_label("Note: Walks steadily")
+    note.fill("a little")
+    screen.page.get_by_text("I take this person home").click()
+    name = screen.page.get_by_label("Full name", exact=True).nth(1)
+    name.fill("Maria")
+    found = {"vitals": Finding(Verdict.MET, "SYS 121, as it is now")}
+    screen.shows(session=replace(RECOVERING, findings=found, missing=()), alarms=(alarm(),))
+    expect(screen.page.get_by_text("SYS 121, as it is now")).to_be_visible()
+    expect(screen.page.locator(".alarm-words")).to_have_text("** SYS 172 > 160")
+    expect(note).to_have_value("a little")
+    expect(name).to_have_value("Maria")
+    expect(name).to_be_visible()  # its form has stayed open
+
+
+@pytest.mark.browser
+def test_an_answer_goes_with_its_note_and_is_shown_once_it_is_recorded(screen):
+    screen.shows(session=RECOVERING)
+    screen.page.get_by_label("Note: Walks steadily").fill("with a stick")
+    answers = screen.page.get_by_label("Answer: Walks steadily")
+    answers.get_by_role("button", name="Yes").click()
+    expect(screen.page.get_by_label("Note: Walks steadily")).to_have_value("")
+    (command,) = screen.asked
+    assert isinstance(command, AnswerItem)
+    assert (command.item, command.answer, command.note) == ("gait", "yes", "with a stick")
+    expect(answers.get_by_role("button", name="Yes")).to_have_attribute("aria-pressed", "false")
+    given = ItemAnswered(
+        command.command_id, UUID(int=7), NOON, "ana", "recovery", "gait", "yes", "with a stick", ""
+    )
+    screen.shows(session=replace(RECOVERING, answers={"gait": given}))
+    expect(answers.get_by_role("button", name="Yes")).to_have_attribute("aria-pressed", "true")
+    expect(screen.page.locator(".item-answered")).to_contain_text("with a stick")
+    answers.get_by_role("button", name="Yes").click()
+    screen.page.wait_for_timeout(500)
+    assert len(screen.asked) == 1  # it stands already
+
+
+@pytest.mark.browser
+def test_an_alarm_is_acknowledged_from_its_row(screen):
+    screen.shows(session=session(SessionPhase.INFUSING), alarms=(alarm(1), alarm(2)))
+    button = screen.page.locator(".alarm button").nth(1)
+    under_the_finger = button.element_handle()
+    screen.shows(alarms=(alarm(1, text="** SYS 175 > 160"), alarm(2)))  # as it does each second
+    expect(screen.page.locator(".alarm-words").first).to_have_text("** SYS 175 > 160")
+    assert under_the_finger.evaluate("button => button.isConnected")
+    button.click()
+    screen.page.wait_for_timeout(500)
+    (command,) = screen.asked
+    assert isinstance(command, AcknowledgeAlarm)
+    assert command.alarm_id == UUID(int=2)
+
+
+@pytest.mark.browser
+def test_a_hand_draws_a_signature_in_front_of_a_nurse(screen):
+    screen.shows(session=RECOVERING)
+    screen.page.get_by_text("I take this person home").click()
+    form = screen.page.locator(".panel-statement").nth(1)
+    for label, value in (
+        ("Full name", "Maria Lind"),
+        ("Relation to the patient", "sister"),
+        ("Telephone", "555 0100"),
+        ("How the patient gets home", "by car"),
+    ):
+        form.get_by_label(label, exact=True).fill(value)
+    form.get_by_label("Identity checked").check()
+    form.get_by_label("An adult").check()
+    mouse = screen.page.mouse
+    form.locator(".pad").scroll_into_view_if_needed()
+    box = form.locator(".pad").bounding_box()
+    assert box
+    mouse.move(box["x"] + 10, box["y"] + 20)
+    mouse.down()
+    for step in range(20):
+        mouse.move(box["x"] + 10 + 8 * step, box["y"] + 20 + 3 * step)
+    mouse.up()
+    form.get_by_role("button", name="Sign in front of Ana Ruiz").click()
+    screen.page.wait_for_timeout(500)
+    (command,) = screen.asked
+    assert isinstance(command, SignStatement)
+    assert command.shown_text == load_statements()["sitter-handover"].text
+    assert command.signature.transport == "by car"
+    assert signature.picture(command.signature.mark)
+    form.get_by_role("button", name="Clear").click()
+    expect(form.locator(".pad path")).to_have_attribute("d", "")
