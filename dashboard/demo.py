@@ -365,12 +365,12 @@ def _write(
     state = ChairState(visit.chair, f"Chair {visit.chair}", 5.0, is_simulated=True)
     written = rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wires))
     for part in written:
+        if stop is not None and stop.wait(0.001):  # and lets the live chairs go first
+            return False
         if part.command is None:
             writer.keep(part.facts)
         else:
             _commit(writer, part.command, part.facts)
-        if stop is not None and stop.wait(0.001):  # and lets the live chairs go first
-            return False
     return True
 
 
