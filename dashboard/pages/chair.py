@@ -39,7 +39,7 @@ from dashboard.pages.seats import limits_of, seats
 from dashboard.security import current_actor
 from dashboard.views import chair as view_of
 from dashboard.views import checklist, controls, sign_off
-from dashboard.views.panel import Form, Panel, panel, place, said
+from dashboard.views.panel import Form, Panel, panel, place, said, to_draw
 from dashboard.views.trend import Mark, annotated, session_marks
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 PATH = "/chair/<chair>"
 TITLE = "Chair"
-PAPERWORK = "paperwork"
 EMPTY_TREND = timedelta(minutes=15)  # the least that the trend shows
 ZONE = None  # times of day are those of the server, which stands in the clinic
 
@@ -60,19 +59,17 @@ async def layout(services: Services, chair: str) -> Component | None:
     if not exists(services, chair):
         return None
     view, form = seats(services)[int(chair)], new_form(services)
-    shown = {part.name: part for part in outer_panels(view, current_actor())}
+    head, alarms, session, end, paperwork = (
+        place(part, form) for part in panels_of(view, current_actor())
+    )
     return view_of.page(
         view,
         limits_of(view),
-        place(shown["head"], form),
+        head,
         [
-            _part(place(shown["alarms"], form), html.Div(id=ids.said("alarms", "alarms"))),
-            _part(
-                place(shown["session"], form),
-                html.Div(id=ids.said("session", "session")),
-                place(shown["end"], form),
-            ),
-            place(shown[PAPERWORK], form),
+            _part(alarms, html.Div(id=ids.said("alarms", "alarms"))),
+            _part(session, html.Div(id=ids.said("session", "session")), end),
+            paperwork,
         ],
         speed=services.site.speed,
     )
@@ -85,23 +82,59 @@ def _part(*content: Component) -> Component:
 # What the page is made of.
 
 
-def outer_panels(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
-    """The panels that always stand on the page; PAPERWORK holds those of ``inner_panels``."""
+def panels_of(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
+    """The panels of the page, each with those inside it."""
+    current = view.session
     yield panel("head", lambda _form: view_of.head(view))
-    yield panel("alarms", lambda form: view_of.alarms(view.alarms, bool(actor), ZONE, form))
-    yield panel("session", lambda form: controls.controls(view.session, ZONE, form))
-    yield panel("end", lambda form: controls.end_early(form) if view.session else [])
-    # Drawn anew for another session only: nothing that was typed for one patient may be seen
-    # under another, and nothing that is being typed may be lost.
-    key = f"{view.session.session} {actor.user if actor else ''}" if view.session else ""
-    yield Panel(PAPERWORK, key, lambda form: _paperwork(view.session, actor, form))
+    yield _alarms(view, actor)
+    yield panel("session", lambda form: controls.controls(current, ZONE, form))
+    yield panel("end", lambda form: controls.end_early(form) if current else [])
+    yield _paperwork(current, actor)
 
 
-def inner_panels(current: SessionView | None, actor: Actor | None) -> Iterator[Panel]:
+def _alarms(view: ChairView, actor: Actor | None) -> Panel:
+    may_act = actor is not None
+    texts = tuple(
+        panel(f"alarm:{alarm.alarm_id}", partial(view_of.alarm_text, alarm))
+        for alarm in view.alarms
+    )
+
+    def draw(form: Form) -> list[Component]:
+        placed = [place(text, form) for text in texts]
+        return view_of.alarms(view.alarms, placed, may_act, ZONE, form)
+
+    rows = [(alarm.alarm_id, alarm.priority, alarm.acknowledged_at) for alarm in view.alarms]
+    return Panel("alarms", f"{rows} {may_act}", draw, texts)
+
+
+def _paperwork(current: SessionView | None, actor: Actor | None) -> Panel:
+    """Checklist and signatures: drawn anew as a whole for another session only.
+
+    Nothing that was typed for one patient may be seen under another, and nothing that is being
+    typed may be lost.
+    """
     if current is None:
-        return
-    yield from _items(current, actor)
-    yield from _statements(current, actor)
+        return Panel("paperwork", "", lambda _form: [])
+    shown = load_checklist(current.checklist)
+    items, statements = tuple(_items(current, actor)), tuple(_statements(current, actor))
+
+    def draw(form: Form) -> list[Component]:
+        answers = [place(item, form) for item in items]
+        notes = [checklist.note_field(item) for item in shown.items]
+        signing = [
+            html.Div(
+                [place(part, form), html.Div(id=ids.said("sign", part.name.partition(":")[2]))],
+                className="statement",
+            )
+            for part in statements
+        ]
+        return [
+            html.Section(checklist.checklist(shown, answers, notes), className="part checklist"),
+            html.Section([html.H2("Sign-off"), *signing], className="part"),
+        ]
+
+    key = f"{current.session} {actor.user if actor else ''}"
+    return Panel("paperwork", key, draw, (*items, *statements))
 
 
 def _items(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
@@ -116,33 +149,15 @@ def _items(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
 
 
 def _statements(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
+    """One panel a statement, in the order of signing."""
     signatures = current.signatures or {}
-    known: Signature | None = None
+    known: Signature | None = None  # what a sitter signed before
     for statement in load_statements().values():
         given = signatures.get(statement.id)
         form_of = partial(sign_off.statement, statement, given, current.phase, actor, known, ZONE)
         yield panel(f"statement:{statement.id}", form_of)
         if given is not None and statement.signer is SignerKind.SITTER:
             known = given.signature
-
-
-def _paperwork(current: SessionView | None, actor: Actor | None, form: Form) -> list[Component]:
-    if current is None:
-        return []
-    shown = load_checklist(current.checklist)
-    items = [place(part, form) for part in _items(current, actor)]
-    notes = [checklist.note_field(item) for item in shown.items]
-    signing = [
-        html.Div(
-            [place(part, form), html.Div(id=ids.said("sign", part.name.partition(":")[2]))],
-            className="statement",
-        )
-        for part in _statements(current, actor)
-    ]
-    return [
-        html.Section(checklist.checklist(shown, items, notes), className="part checklist"),
-        html.Section([html.H2("Sign-off"), *signing], className="part"),
-    ]
 
 
 def trend_marks(view: ChairView, now: datetime) -> dict[str, Any]:
@@ -207,17 +222,11 @@ def _register_drawing(app: Dash, services: Services) -> None:
         """Draw anew what says something else than before, and nothing else."""
         if ctx.triggered_id == ids.LIVE_EVENT and event and chair not in event["chairs"]:
             raise PreventUpdate
-        view, actor, form = seats(services)[chair], current_actor(), new_form(services)
-        now = {part.name: part for part in outer_panels(view, actor)}
+        view, form = seats(services)[chair], new_form(services)
         before = dict(zip((place["name"] for place in places), shown, strict=True))
-        if before.get(PAPERWORK) == now[PAPERWORK].shown:
-            now |= {part.name: part for part in inner_panels(view.session, actor)}
-        children: list[Any] = [no_update] * len(places)
-        digests: list[Any] = [no_update] * len(places)
-        for index, name in enumerate(before):
-            part = now.get(name)
-            if part is not None and part.shown != before[name]:
-                children[index], digests[index] = list(part.draw(form)), part.shown
+        anew = {part.name: part for part in to_draw(panels_of(view, current_actor()), before)}
+        children = [list(anew[name].draw(form)) if name in anew else no_update for name in before]
+        digests = [anew[name].shown if name in anew else no_update for name in before]
         return children, digests, trend_marks(view, services.clock.now())
 
     app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))

@@ -99,18 +99,28 @@ def head(view: ChairView) -> list[Component]:
 
 
 def alarms(
-    open_alarms: Sequence[AlarmView], may_act: bool, zone: tzinfo | None, form: Form
+    open_alarms: Sequence[AlarmView],
+    texts: Sequence[Component],
+    may_act: bool,
+    zone: tzinfo | None,
+    form: Form,
 ) -> list[Component]:
-    """Every open alarm, worst first, each with who has seen it or the button that says so."""
+    """Every open alarm, worst first, each with who has seen it or the button that says so.
+
+    ``texts`` are their words, each a panel: the value in them changes with every beat.
+    """
     if not open_alarms:
         return [html.H2("Alarms"), html.P("No open alarms", className="dim")]
-    return [
-        html.H2("Alarms"),
-        html.Ul([_alarm(alarm, may_act, zone, form) for alarm in open_alarms], className="alarms"),
+    rows = [
+        _alarm(alarm, text, may_act, zone, form)
+        for alarm, text in zip(open_alarms, texts, strict=True)
     ]
+    return [html.H2("Alarms"), html.Ul(rows, className="alarms")]
 
 
-def _alarm(alarm: AlarmView, may_act: bool, zone: tzinfo | None, form: Form) -> html.Li:
+def _alarm(
+    alarm: AlarmView, text: Component, may_act: bool, zone: tzinfo | None, form: Form
+) -> html.Li:
     seen: Component | None = None
     if alarm.acknowledged_by and alarm.acknowledged_at:
         at = wording.time_of_day(alarm.acknowledged_at, zone)
@@ -123,15 +133,19 @@ def _alarm(alarm: AlarmView, may_act: bool, zone: tzinfo | None, form: Form) -> 
             className="button",
             **form.carried,
         )
+    since = f"since {wording.hour_minute(alarm.onset_at, zone)}"
     return html.Li(
         className="alarm",
         **{"data-priority": alarm.priority.value},
         children=[
             html.Span(className="alarm-badge"),
-            html.Span(alarm.text, className="alarm-words"),
-            html.Span(
-                f"since {wording.hour_minute(alarm.onset_at, zone)}", className="dim alarm-since"
-            ),
+            text,
+            html.Span(since, className="dim alarm-since"),
             seen,
         ],
     )
+
+
+def alarm_text(alarm: AlarmView, _form: Form) -> list[Component]:
+    """SYS 172 > 160, with the stars of its priority."""
+    return [html.Span(alarm.text, className="alarm-words")]

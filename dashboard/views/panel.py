@@ -1,14 +1,15 @@
 """Which parts of a page are drawn anew, and when? Those that say something else than before.
 
-A panel that is drawn anew forgets what was typed into it and lets the pointer fall through. So a
-part is drawn only when its words have changed, and carries a digest of them to tell by.
+What is drawn anew forgets what was typed into it, and a button that is pressed just then is no
+longer there when the finger lifts. So a panel is drawn only when its words have changed, and
+carries a digest of them to tell by; what changes often is a panel of its own inside another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dash import html
@@ -38,11 +39,15 @@ Draw = Callable[[Form], Sequence[Component]]
 
 
 class Panel(NamedTuple):
-    """``shown`` differs whenever what ``draw`` would show differs, the form aside."""
+    """``shown`` differs whenever what ``draw`` shows differs, the form and the ``parts`` aside.
+
+    ``draw`` places the ``parts``, the panels inside this one.
+    """
 
     name: str
     shown: str
     draw: Draw
+    parts: tuple[Panel, ...] = ()
 
 
 def panel(name: str, draw: Draw) -> Panel:
@@ -58,6 +63,18 @@ def place(part: Panel, form: Form) -> html.Div:
         className=f"panel panel-{part.name.split(':')[0]}",
         **{"data-shown": part.shown},
     )
+
+
+def to_draw(panels: Iterable[Panel], before: Mapping[str, str]) -> Iterator[Panel]:
+    """The panels that say something else than ``before``, which maps names to what was shown.
+
+    One that is drawn anew draws what is inside it; in one that is not, the insides are looked at.
+    """
+    for part in panels:
+        if before.get(part.name) != part.shown:
+            yield part
+        else:
+            yield from to_draw(part.parts, before)
 
 
 def said(outcome: Outcome) -> list[Component]:

@@ -28,6 +28,7 @@ from clinical.record import ItemAnswered
 from clinical.sign_off import SignMethod
 from dashboard.pages import board, chair, click
 from dashboard.views import controls, signature
+from dashboard.views.panel import Form, Panel
 from tests.dashboard.a_clinic import (
     NOON,
     NURSE,
@@ -45,9 +46,13 @@ FORM = str(uuid4())
 RECOVERING = session(SessionPhase.RECOVERY, missing=("the hand-over",))
 
 
+def panels(view) -> list[Panel]:
+    outer = list(chair.panels_of(view, NURSE))
+    return [*outer, *(inner for each in outer for inner in each.parts)]
+
+
 def shown(view) -> dict[str, str]:
-    panels = [*chair.outer_panels(view, NURSE), *chair.inner_panels(view.session, NURSE)]
-    return {panel.name: panel.shown for panel in panels}
+    return {each.name: each.shown for each in panels(view)}
 
 
 @pytest.fixture
@@ -67,19 +72,19 @@ def test_a_new_blood_pressure_draws_no_form_anew(view):
 
 def test_another_patient_draws_all_paperwork_anew(view):
     other = shown(replace(view, session=replace(RECOVERING, session=uuid4())))
-    assert other[chair.PAPERWORK] != shown(view)[chair.PAPERWORK]
+    assert other["paperwork"] != shown(view)["paperwork"]
 
 
 def test_an_empty_chair_has_no_paperwork(view):
     names = shown(replace(view, session=None))
-    assert set(names) == {"head", "alarms", "session", "end", chair.PAPERWORK}
+    assert set(names) == {"head", "alarms", "session", "end", "paperwork"}
 
 
 def test_the_checklist_is_answered_in_recovery_only(view):
     infusing = replace(view, session=session(SessionPhase.INFUSING))
-    items = [p for p in chair.inner_panels(infusing.session, NURSE) if p.name.startswith("item:")]
+    items = [each for each in panels(infusing) if each.name.startswith("item:")]
     assert items
-    assert all(item.draw(click.Form(FORM, 0)) == [] for item in items)
+    assert all(item.draw(Form(FORM, 0)) == [] for item in items)
 
 
 def test_the_trend_knows_the_planned_end_of_the_infusion(view):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from dash import html
 
 from clinical.alarms import AlarmKind, AlarmPriority
 from clinical.catalog.loader import load_checklist, load_statements
@@ -25,6 +26,7 @@ FORM = Form("00000000-0000-0000-0000-000000000001", 12.0)
 NURSE = Actor("berg", "Anna Berg", Role.NURSE)
 ITEMS = {item.id: item for item in load_checklist("recovery").items}
 STATEMENTS = load_statements()
+TEXT = [html.Span()]
 BASELINE = BaselineLocked(UUID(int=1), AT, "berg", 118, 76, 90, 72, 98, ("n1", "n2"))
 
 
@@ -142,11 +144,11 @@ def test_the_sitter_is_not_asked_twice_but_checked_twice():
 
 def test_an_alarm_is_acknowledged_once_and_then_says_by_whom():
     alarm = AlarmView(UUID(int=7), "** X", AlarmKind.TECHNICAL, AlarmPriority.MEDIUM, AT)
-    assert buttons(chair.alarms([alarm], True, UTC, FORM)) == ["Acknowledge"]
-    assert buttons(chair.alarms([alarm], False, UTC, FORM)) == []
+    assert buttons(chair.alarms([alarm], TEXT, True, UTC, FORM)) == ["Acknowledge"]
+    assert buttons(chair.alarms([alarm], TEXT, False, UTC, FORM)) == []
     seen = replace(alarm, acknowledged_by="berg", acknowledged_at=AT)
-    assert buttons(chair.alarms([seen], True, UTC, FORM)) == []
-    assert "Seen by berg at 14:05:09" in spoken(chair.alarms([seen], True, UTC, FORM))
+    assert buttons(chair.alarms([seen], TEXT, True, UTC, FORM)) == []
+    assert "Seen by berg at 14:05:09" in spoken(chair.alarms([seen], TEXT, True, UTC, FORM))
 
 
 def test_a_panel_is_the_same_whatever_its_form_and_another_when_it_says_something_else():
@@ -161,3 +163,15 @@ def test_an_unknown_page_repeats_what_was_asked_as_text():
     shown = words(not_found.not_found("/chair/<script>" + "x" * 300))
     assert "/chair/<script>" in shown
     assert len(shown) < 300
+
+
+def test_only_what_says_something_else_is_drawn_and_all_of_it():
+    inner = panel.Panel("inner", "1", lambda _form: [])
+    outer = panel.Panel("outer", "1", lambda _form: [], (inner,))
+
+    def drawn(**before: str) -> list[str]:
+        return [each.name for each in panel.to_draw([outer], before)]
+
+    assert drawn(outer="1", inner="1") == []
+    assert drawn(outer="1", inner="0") == ["inner"]
+    assert drawn(outer="0", inner="0") == ["outer"]  # which draws the inner one with it
