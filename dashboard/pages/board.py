@@ -43,7 +43,8 @@ def register(app: Dash, services: Services) -> None:
         event: dict[str, Any] | None, tiles: list[ids.Id]
     ) -> tuple[list[Any], list[Any]]:
         """Say who sits where; the numbers and alarms of a tile are live.js's."""
-        views = [_if_changed(seats(services), event, tile["chair"]) for tile in tiles]
+        chairs = seats(services)
+        views = [_if_changed(chairs, event, tile["chair"]) for tile in tiles]
         return (
             [board.tile_head(view) if view else no_update for view in views],
             [board.tile_class(view) if view else no_update for view in views],

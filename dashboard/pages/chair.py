@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -39,7 +40,7 @@ from dashboard.pages.seats import limits_of, seats
 from dashboard.security import current_actor
 from dashboard.views import chair as view_of
 from dashboard.views import checklist, controls, sign_off
-from dashboard.views.panel import Form, Panel, panel, place, said, to_draw
+from dashboard.views.panel import Form, Panel, panel, place, refused, said, to_draw
 from dashboard.views.trend import Mark, annotated, session_marks
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
 
 PATH = "/chair/<chair>"
 TITLE = "Chair"
+PAPERWORK = "paperwork"
 EMPTY_TREND = timedelta(minutes=15)  # the least that the trend shows
+STEP_S = 300  # its axis grows by so much at once, not with every second
 ZONE = None  # times of day are those of the server, which stands in the clinic
 
 
@@ -114,7 +117,7 @@ def _paperwork(current: SessionView | None, actor: Actor | None) -> Panel:
     typed may be lost.
     """
     if current is None:
-        return Panel("paperwork", "", lambda _form: [])
+        return Panel(PAPERWORK, paperwork_key(None, actor), lambda _form: [])
     shown = load_checklist(current.checklist)
     items, statements = tuple(_items(current, actor)), tuple(_statements(current, actor))
 
@@ -133,8 +136,12 @@ def _paperwork(current: SessionView | None, actor: Actor | None) -> Panel:
             html.Section([html.H2("Sign-off"), *signing], className="part"),
         ]
 
-    key = f"{current.session} {actor.user if actor else ''}"
-    return Panel("paperwork", key, draw, (*items, *statements))
+    return Panel(PAPERWORK, paperwork_key(current, actor), draw, (*items, *statements))
+
+
+def paperwork_key(current: SessionView | None, actor: Actor | None) -> str:
+    """Whose paperwork it is, and who fills it in."""
+    return f"{current.session} {actor.user if actor else ''}" if current else ""
 
 
 def _items(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
@@ -163,12 +170,15 @@ def _statements(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
 def trend_marks(view: ChairView, now: datetime) -> dict[str, Any]:
     """What is written over the trend; times in ms, which only the browser can place in its zone."""
     current = view.session
-    since = now - EMPTY_TREND if current is None else min(current.opened_at, now - EMPTY_TREND)
+    until = datetime.fromtimestamp(math.ceil(now.timestamp() / STEP_S) * STEP_S, UTC)
+    since = until - EMPTY_TREND
+    if current is not None:
+        since = min(since, current.opened_at)
     return annotated(
         session_marks(current) if current else [],
         limits_of(view),
         lambda at: round(at.timestamp() * 1000),
-        extent=Mark(since, "", until=now),
+        extent=Mark(since, "", until),
     )
 
 
@@ -215,10 +225,15 @@ def _register_drawing(app: Dash, services: Services) -> None:
         Input(ids.CHAIR, "data"),
         State(ids.panel(ALL), "id"),
         State(ids.panel(ALL), "data-shown"),
+        State(ids.TREND_MARKS, "data"),
     )
     async def draw(
-        event: dict[str, Any] | None, chair: int, places: list[ids.Id], shown: list[str]
-    ) -> tuple[list[Any], list[Any], dict[str, Any]]:
+        event: dict[str, Any] | None,
+        chair: int,
+        places: list[ids.Id],
+        shown: list[str],
+        marked: dict[str, Any] | None,
+    ) -> tuple[list[Any], list[Any], Any]:
         """Draw anew what says something else than before, and nothing else."""
         if ctx.triggered_id == ids.LIVE_EVENT and event and chair not in event["chairs"]:
             raise PreventUpdate
@@ -227,9 +242,24 @@ def _register_drawing(app: Dash, services: Services) -> None:
         anew = {part.name: part for part in to_draw(panels_of(view, current_actor()), before)}
         children = [list(anew[name].draw(form)) if name in anew else no_update for name in before]
         digests = [anew[name].shown if name in anew else no_update for name in before]
-        return children, digests, trend_marks(view, services.clock.now())
+        marks = trend_marks(view, services.clock.now())
+        return children, digests, no_update if marks == marked else marks
 
     app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))
+
+
+# What a page was drawn for goes back with each click that is about a session.
+DRAWN_FOR = State(ids.panel(PAPERWORK), "data-shown")
+ANOTHER = refused("this page showed another session or another person: look again")
+
+
+def is_drawn_for(services: Services, chair: int, actor: Actor, drawn_for: str) -> bool:
+    """Whether the page was drawn for the session that is in ``chair`` now, and for ``actor``.
+
+    A command names a chair. Between the last drawing and the click another patient may have sat
+    down in it, or another person have signed in.
+    """
+    return paperwork_key(seats(services)[chair].session, actor) == drawn_for
 
 
 def _register_session(app: Dash, services: Services) -> None:
@@ -261,6 +291,7 @@ def _register_session(app: Dash, services: Services) -> None:
         State(ids.field(ALL), "id"),
         State(ids.field(ALL), "value"),
         State(ids.CHAIR, "data"),
+        DRAWN_FOR,
         prevent_initial_call=True,
     )
     async def step(
@@ -270,10 +301,13 @@ def _register_session(app: Dash, services: Services) -> None:
         places: list[ids.Id],
         values: list[Any],
         chair: int,
+        drawn_for: str,
     ) -> Any:
         actor = current_actor()
         if actor is None or not was_clicked() or not is_settled(services, of_clicked(drawn_at)):
             return no_update
+        if not is_drawn_for(services, chair, actor, drawn_for):
+            return ANOTHER
         fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
         command = step_command(ctx.triggered_id["about"], fields, of_clicked(forms), actor, chair)
         return said(await submitted(services, command))
@@ -313,15 +347,17 @@ def _register_checklist(app: Dash, services: Services) -> None:
         State(ids.answer(MATCH, ALL), "data-form"),
         State(ids.note(MATCH), "value"),
         State(ids.CHAIR, "data"),
+        DRAWN_FOR,
         prevent_initial_call=True,
     )
     async def answer(
-        _clicks: list[int | None], forms: list[str], note: str | None, chair: int
+        _clicks: list[int | None], forms: list[str], note: str | None, chair: int, drawn_for: str
     ) -> tuple[Any, Any]:
-        actor = current_actor()
-        current = seats(services)[chair].session
-        if actor is None or current is None or not was_clicked():
+        actor, current = current_actor(), seats(services)[chair].session
+        if actor is None or not was_clicked():
             return no_update, no_update
+        if current is None or not is_drawn_for(services, chair, actor, drawn_for):
+            return ANOTHER, no_update
         item, value = ctx.triggered_id["about"], ctx.triggered_id["value"]
         written = (note or "").strip()
         given = (current.answers or {}).get(item)
@@ -359,6 +395,7 @@ def _register_signing(app: Dash, services: Services) -> None:
         State(ids.sign_check(MATCH, ALL), "id"),
         State(ids.sign_check(MATCH, ALL), "checked"),
         State(ids.CHAIR, "data"),
+        DRAWN_FOR,
         prevent_initial_call=True,
     )
     async def sign(
@@ -372,10 +409,13 @@ def _register_signing(app: Dash, services: Services) -> None:
         check_places: list[ids.Id],
         checks: list[bool | None],
         chair: int,
+        drawn_for: str,
     ) -> Any:
         actor = current_actor()
         if actor is None or not was_clicked():
             return no_update
+        if not is_drawn_for(services, chair, actor, drawn_for):
+            return ANOTHER
         text = {
             place["field"]: (value or "").strip()
             for place, value in zip(text_places, texts, strict=True)

@@ -81,8 +81,12 @@ def said(outcome: Outcome) -> list[Component]:
     """What a click came to; nothing where it is done, because then the page itself shows it."""
     if outcome.kind is OutcomeKind.DONE:
         return []
-    reason = outcome.reason or "it could not be recorded"
+    return refused(outcome.reason or "it could not be recorded", outcome.missing)
+
+
+def refused(reason: str, missing: Sequence[str] = ()) -> list[Component]:
+    """Why not, and what is missing, in words for whoever clicked."""
     lines: list[Component] = [html.P(f"{reason[0].upper()}{reason[1:]}.")]
-    if outcome.missing:
-        lines.append(html.Ul([html.Li(missing) for missing in outcome.missing]))
+    if missing:
+        lines.append(html.Ul([html.Li(each) for each in missing]))
     return [html.Div(lines, className="refused", role="alert")]

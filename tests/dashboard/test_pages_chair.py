@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -156,6 +157,23 @@ def test_a_press_right_after_the_drawing_was_meant_for_what_stood_there_before()
     assert click.is_settled(services, "0")
 
 
+def test_a_page_that_was_drawn_for_another_patient_asks_nothing():
+    clinic = a_clinic()
+    clinic.engine.change(1, session=RECOVERING)
+    drawn_for = chair.paperwork_key(RECOVERING, NURSE)
+    assert chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
+    clinic.engine.change(1, session=replace(RECOVERING, session=uuid4()))
+    assert not chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
+    clinic.engine.change(1, session=None)
+    assert not chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
+
+
+def test_the_axis_of_the_trend_grows_by_five_minutes_at_once(view):
+    marks = chair.trend_marks(view, NOON + timedelta(seconds=1))
+    assert marks == chair.trend_marks(view, NOON + timedelta(seconds=299))
+    assert marks != chair.trend_marks(view, NOON + timedelta(seconds=301))
+
+
 # In a browser.
 
 
@@ -247,6 +265,22 @@ def test_an_answer_goes_with_its_note_and_is_shown_once_it_is_recorded(screen):
     answers.get_by_role("button", name="Yes").click()
     screen.page.wait_for_timeout(500)
     assert len(screen.asked) == 1  # it stands already
+
+
+@pytest.mark.browser
+def test_a_click_for_a_patient_who_has_left_is_refused_in_words(screen):
+    screen.shows(session=RECOVERING)
+    answers = screen.page.get_by_label("Answer: Walks steadily")
+    expect(answers).to_be_visible()
+    # The engine knows already, the page has not heard yet.
+    other = replace(RECOVERING, session=uuid4(), patient="XY")
+    screen.clinic.engine.snapshot = replace(
+        screen.clinic.engine.snapshot,
+        chairs={1: replace(screen.clinic.engine.snapshot.chairs[1], session=other)},
+    )
+    answers.get_by_role("button", name="Yes").click()
+    expect(screen.page.locator(".refused")).to_contain_text("another session")
+    assert screen.asked == []
 
 
 @pytest.mark.browser
