@@ -272,6 +272,7 @@ def test_a_click_for_a_patient_who_has_left_is_refused_in_words(screen):
     screen.shows(session=RECOVERING)
     answers = screen.page.get_by_label("Answer: Walks steadily")
     expect(answers).to_be_visible()
+    screen.page.wait_for_timeout(500)  # for the last drawing that is under way
     # The engine knows already, the page has not heard yet.
     other = replace(RECOVERING, session=uuid4(), patient="XY")
     screen.clinic.engine.snapshot = replace(
