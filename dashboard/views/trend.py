@@ -93,10 +93,11 @@ def event_marks(events: pd.DataFrame) -> list[Mark]:
         for at, what in zip(phases["at"], phases["what"], strict=True)
     ]
     gaps = events[(events["kind"] == "gap") & events["until"].notna()]
-    return marks + [
+    marks += [
         Mark(at.to_pydatetime(), "No record", until.to_pydatetime())
         for at, until in zip(gaps["at"], gaps["until"], strict=True)
     ]
+    return sorted(marks, key=lambda mark: mark.at)
 
 
 def _end(phases: pd.DataFrame, at: pd.Timestamp) -> datetime | None:
@@ -117,11 +118,10 @@ def _local(times: pd.Series, zone: tzinfo | None) -> pd.Series:
 
 def _line(trend: pd.DataFrame, column: str, zone: tzinfo | None) -> dict[str, Any]:
     """One column as x and y, with an empty point in each gap, which breaks the line."""
-    known = trend.loc[trend[column].notna() | (trend["at"].diff().dt.total_seconds() <= GAP_S)]
-    before = known["at"].shift()
-    is_gap = (known["at"] - before).dt.total_seconds() > GAP_S
+    before = trend["at"].shift()
+    is_gap = (trend["at"] - before).dt.total_seconds() > GAP_S
     breaks = pd.DataFrame({"at": before[is_gap], column: float("nan")})
-    joined = pd.concat([known[["at", column]], breaks]).sort_values("at", kind="stable")
+    joined = pd.concat([trend[["at", column]], breaks]).sort_values("at", kind="stable")
     return {"x": _local(joined["at"], zone), "y": joined[column]}
 
 

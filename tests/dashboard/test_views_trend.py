@@ -124,8 +124,8 @@ def test_the_infusion_is_a_band_from_its_start_to_its_stop():
     assert [(mark.text, mark.until and (mark.until - AT).total_seconds()) for mark in marks] == [
         ("Baseline", None),
         ("Infusing", 2460),
-        ("Recovery", None),
         ("No record", 160),
+        ("Recovery", None),
     ]
 
 
