@@ -73,12 +73,13 @@ def demo(
     """A simulated clinic of four chairs, in the browser. SIMULATED DATA, not for clinical use."""
     import threading
 
+    if accounts is not None:
+        _forget_accounts(accounts)
+
     from dashboard.clinic import Clinic
     from dashboard.demo import HOST, Demo, NotADemo, write_accounts
     from dashboard.serving import PortBusy, bind, serve, url_of
 
-    if accounts is not None:
-        _forget_accounts(accounts)
     try:
         listener = bind(HOST, port)
     except PortBusy as busy:
