@@ -13,11 +13,16 @@ from clinical.sign_off import Actor, Signature
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """``command_id`` is made by the client and unique in the record: a double click counts once."""
+    """``command_id`` is made by the client and unique in the record: a double click counts once.
+
+    ``session`` is the one it was meant for: refused where another patient sits there by now.
+    None means whoever sits there.
+    """
 
     command_id: UUID
     by: Actor
     chair: int
+    session: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,8 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
     session = state.session
     if session is None:
         raise Refused(f"there is no session in chair {state.chair}")
+    if command.session not in (None, session.opened.session):
+        raise Refused(f"another patient sits in chair {state.chair} now: look again")
     match command:
         case ChangePhase():
             return _change_phase(command, state, session, now)

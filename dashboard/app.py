@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any, NoReturn, Protocol
@@ -71,8 +71,9 @@ class Page(Protocol):
     PATH: str
     TITLE: str
 
-    async def layout(self, services: Services, **params: str) -> Component | None:
-        """The page, or None where ``params`` name nothing."""
+    @property
+    def layout(self) -> Callable[..., Awaitable[Component | None]]:
+        """``async layout(services, **params)``: the page, or None where ``params`` name nothing."""
         ...
 
     def register(self, app: Dash, services: Services) -> None:

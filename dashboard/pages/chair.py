@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -253,13 +254,13 @@ DRAWN_FOR = State(ids.panel(PAPERWORK), "data-shown")
 ANOTHER = refused("this page showed another session or another person: look again")
 
 
-def is_drawn_for(services: Services, chair: int, actor: Actor, drawn_for: str) -> bool:
-    """Whether the page was drawn for the session that is in ``chair`` now, and for ``actor``.
+def is_drawn_for(current: SessionView | None, actor: Actor, drawn_for: str) -> bool:
+    """Whether the page was drawn for ``current``, the session in the chair now, and for ``actor``.
 
-    A command names a chair. Between the last drawing and the click another patient may have sat
-    down in it, or another person have signed in.
+    Between the last drawing and the click another patient may have sat down in the chair, or
+    another person have signed in.
     """
-    return paperwork_key(seats(services)[chair].session, actor) == drawn_for
+    return paperwork_key(current, actor) == drawn_for
 
 
 def _register_session(app: Dash, services: Services) -> None:
@@ -306,10 +307,13 @@ def _register_session(app: Dash, services: Services) -> None:
         actor = current_actor()
         if actor is None or not was_clicked() or not is_settled(services, of_clicked(drawn_at)):
             return no_update
-        if not is_drawn_for(services, chair, actor, drawn_for):
+        current = seats(services)[chair].session
+        if not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
         command = step_command(ctx.triggered_id["about"], fields, of_clicked(forms), actor, chair)
+        if current is not None:
+            command = replace(command, session=current.session)
         return said(await submitted(services, command))
 
 
@@ -356,7 +360,7 @@ def _register_checklist(app: Dash, services: Services) -> None:
         actor, current = current_actor(), seats(services)[chair].session
         if actor is None or not was_clicked():
             return no_update, no_update
-        if current is None or not is_drawn_for(services, chair, actor, drawn_for):
+        if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER, no_update
         item, value = ctx.triggered_id["about"], ctx.triggered_id["value"]
         written = (note or "").strip()
@@ -367,6 +371,7 @@ def _register_checklist(app: Dash, services: Services) -> None:
             command_id=command_id(of_clicked(forms), item, value, written),
             by=actor,
             chair=chair,
+            session=current.session,
             item=item,
             answer=value,
             note=written,
@@ -414,7 +419,8 @@ def _register_signing(app: Dash, services: Services) -> None:
         actor = current_actor()
         if actor is None or not was_clicked():
             return no_update
-        if not is_drawn_for(services, chair, actor, drawn_for):
+        current = seats(services)[chair].session
+        if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         text = {
             place["field"]: (value or "").strip()
@@ -427,6 +433,7 @@ def _register_signing(app: Dash, services: Services) -> None:
             command_id=command_id(form, statement, signature, shown_text),
             by=actor,
             chair=chair,
+            session=current.session,
             statement=statement,
             shown_text=shown_text,
             signature=signature,

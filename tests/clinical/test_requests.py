@@ -186,6 +186,17 @@ def _answer(chair: Bedside, item: str, **how: object) -> AnswerItem:
     return AnswerItem(command_id=chair.new_id(), chair=1, item=item, **wanted)  # type: ignore[arg-type]
 
 
+def test_what_was_meant_for_one_patient_is_not_done_to_the_next():
+    chair = started(SessionPhase.INFUSING)
+    stop = _phase(chair, SessionPhase.RECOVERY)
+    another = replace(stop, session=chair.new_id())
+    outcome, facts = chair.ask(another)
+    assert (outcome.kind, facts) == (REFUSED, ())
+    assert "another patient" in outcome.reason
+    meant = replace(stop, command_id=chair.new_id(), session=chair.session.opened.session)
+    assert chair.ask(meant)[0].kind is DONE
+
+
 # --- the checklist --------------------------------------------------------------------------------
 
 

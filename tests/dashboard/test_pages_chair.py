@@ -158,14 +158,10 @@ def test_a_press_right_after_the_drawing_was_meant_for_what_stood_there_before()
 
 
 def test_a_page_that_was_drawn_for_another_patient_asks_nothing():
-    clinic = a_clinic()
-    clinic.engine.change(1, session=RECOVERING)
     drawn_for = chair.paperwork_key(RECOVERING, NURSE)
-    assert chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
-    clinic.engine.change(1, session=replace(RECOVERING, session=uuid4()))
-    assert not chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
-    clinic.engine.change(1, session=None)
-    assert not chair.is_drawn_for(clinic.services, 1, NURSE, drawn_for)
+    assert chair.is_drawn_for(RECOVERING, NURSE, drawn_for)
+    assert not chair.is_drawn_for(replace(RECOVERING, session=uuid4()), NURSE, drawn_for)
+    assert not chair.is_drawn_for(None, NURSE, drawn_for)
 
 
 def test_the_axis_of_the_trend_grows_by_five_minutes_at_once(view):
