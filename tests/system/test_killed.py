@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from tests.system.clinic import Clinic, Point, Screen, ms_of, until
 
 SLOW_HEART_S = "1350"  # minute 22.5 of the scenario: 37 beats a minute, high priority
@@ -28,12 +30,11 @@ def test_a_session_goes_on_after_kill_9_with_nothing_lost_and_its_alarm_open(cli
     assert before["phase"] == "infusing"
 
     kept = recorded(clinic)
-    opened = clinic.record.rows("select at from infusion_session")
-    opened_ms = ms_of(opened[0]["at"])
+    from_ms = infusing_ms(clinic)
     seen = [
         each
         for each in shown.points
-        if last_heard_s - each.heard_s > SEEN_FOR_S and each.t_ms > opened_ms
+        if last_heard_s - each.heard_s > SEEN_FOR_S and each.t_ms > from_ms
     ]
     assert len(seen) > 20
     assert [each for each in seen if not is_in(kept, each)] == []
@@ -76,6 +77,32 @@ def test_a_session_goes_on_after_kill_9_with_nothing_lost_and_its_alarm_open(cli
     until(vitals_after, "the record goes on", 3)
     last = clinic.record.rows("select max(t_ms) as t_ms from vital where t_ms < ?", until_ms)
     assert last[0]["t_ms"] <= since_ms + ROUNDING_MS
+
+
+def test_a_polite_stop_loses_nothing_at_all_and_is_no_fault_of_the_line(clinic: Clinic):
+    clinic.configure(clinic.place("ge"))
+    clinic.simulate("ge")
+    server = clinic.run_with_a_desk()
+    clinic.infuse(server, 1)
+    with server.screen() as screen:
+        shown = screen.chairs[1]
+        enough = len(shown.points) + 8
+        screen.until(lambda: len(shown.points) > enough, "a few seconds")
+        server.program.send(signal.SIGTERM)
+        assert server.program.ended(10) == 0
+    assert "Traceback" not in server.program.words
+    kept = recorded(clinic)
+    from_ms = infusing_ms(clinic)
+    seen = [each for each in shown.points if each.t_ms > from_ms]
+    assert [each for each in seen if not is_in(kept, each)] == []
+    assert clinic.record.rows("select * from link_change where state = 'disconnected'") == []
+
+
+def infusing_ms(clinic: Clinic) -> float:
+    """When the infusion began: before the session's own commit nobody sits in the chair."""
+    return ms_of(
+        clinic.record.rows("select at from phase_change where phase = 'infusing'")[0]["at"]
+    )
 
 
 def boot(screen: Screen) -> str:
