@@ -326,28 +326,28 @@ def _advanced(
     engine woke.
     """
     changes: list[AlarmEvent] = []
-    for due in _ends(state, until):
-        if state.session is not None:
-            state = replace(state, session=_settled(state, state.session, due))
-            state, more = _with_alarms(state, due, now)
-            changes += more
+    due = _next_end(state, None, until)
+    while due is not None and state.session is not None:
+        state = replace(state, session=_settled(state, state.session, due))
+        state, more = _with_alarms(state, due, now)
+        changes += more
+        due = _next_end(state, due, until)
     return state, tuple(changes)
 
 
-def _ends(state: ChairState, until: datetime) -> list[datetime]:
-    """When delays end and values become too old, up to ``until``, in order."""
+def _next_end(state: ChairState, after: datetime | None, until: datetime) -> datetime | None:
+    """When the next delay ends or the next value becomes too old, by ``until``."""
     session = state.session
     if session is None:
-        return []
-    ends = set()
+        return None
+    ends = []
     for (metric, _), condition in session.conditions.items():
-        if (due := condition.next_due) is not None:
-            ends.add(due)
-        if metric not in session.lost and condition.is_astir:
-            lost_at = technical.lost_at(state, session, metric)
-            if lost_at is not None:
-                ends.add(lost_at + timedelta.resolution)
-    return sorted(end for end in ends if end <= until)
+        if metric in session.lost or not condition.is_astir:
+            continue
+        lost_at = technical.lost_at(state, session, metric)
+        ends += [condition.next_due, lost_at and lost_at + timedelta.resolution]
+    due = (end for end in ends if end is not None and (after is None or after < end))
+    return min((end for end in due if end <= until), default=None)
 
 
 def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionState:

@@ -6,7 +6,7 @@ import operator
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clinical.alarms import AlarmPriority
@@ -404,6 +404,7 @@ def onsets(chair: Bedside) -> list[tuple[str, str, str, float]]:
 
 @settings(max_examples=30)
 @given(frames=frames, moments=moments)
+@example(frames=[(None, 86.0, 1), (None, 91.0, 5), (None, 86.0, 1)], moments=[])
 def test_the_log_is_the_same_whenever_the_engine_wakes(frames, moments):
     seen, second = [], 0.0
     for heart_rate, spo2, repeated in frames:

@@ -173,8 +173,8 @@ class Session:
         return begin is not None and begin + OFF_S + SLACK_S < self.now_s
 
 
-@settings(max_examples=40)
-@given(script=st.lists(steps, max_size=30))
+@settings(max_examples=80)
+@given(script=st.lists(steps, min_size=6, max_size=40))
 def test_no_sequence_loses_a_high_alarm_or_keeps_one_that_is_over(script):
     session = Session()
     for step in script:
