@@ -83,11 +83,14 @@ def _write_session(url: str) -> str:
         *rehearsal.recovery(visit),
         *rehearsal.discharge(visit),
     ]
-    wire = _wire("preparation", begun, RESTS) + _wire("hypertensive-surge", begun + RESTS, LEAVES)
+    wires = [
+        _wire("preparation", begun, RESTS),
+        _wire("hypertensive-surge", begun + RESTS, LEAVES),
+    ]
     state = ChairState(1, "Chair 1", is_simulated=True)
     database = open_database(url)
     with StorageWriter(open_database(url, is_writer=True), SteadyClock()) as writer:
-        for part in rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wire)):
+        for part in rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wires)):
             _write(writer, part)
     with database.reading() as db:
         row = find_session(db, 1)
