@@ -267,7 +267,7 @@ def test_the_reading_that_the_monitor_still_shows_is_not_recorded_twice():
     assert (cuffs_recorded(after), after.session.last_cuff_at) == (1, at(10))
     after.cuff(310, 150, 85)  # the next one is new, even if it measured the same
     assert (cuffs_recorded(after), after.session.last_cuff_at) == (2, at(310))
-    assert [each[:2] for each in after.log()] == [("nibp_systolic high", "raised")]
+    assert [each[:2] for each in after.log("nibp_systolic")] == [("nibp_systolic high", "raised")]
 
 
 def test_what_comes_beside_the_known_reading_is_recorded():

@@ -24,6 +24,10 @@ def titles(chair: Bedside) -> set[tuple[str, str]]:
     }
 
 
+def of_the_cuff(chair: Bedside) -> set[tuple[str, str]]:
+    return {title for title in titles(chair) if title[0].startswith("BP")}
+
+
 # --- the line -------------------------------------------------------------------------------------
 
 
@@ -118,6 +122,40 @@ def test_a_sign_that_was_never_seen_is_not_missed():
     chair = started(SessionPhase.INFUSING)
     chair.watch(0, 100, hr=70, spo2=98, rr=None)
     assert titles(chair) == set()
+
+
+def test_an_infusion_without_heart_rate_and_saturation_alarms_after_a_minute():
+    chair = started(SessionPhase.INFUSING)
+    chair.watch(0, 59, rr=14)
+    assert titles(chair) == set()
+    chair.watch(59, 62, rr=14)
+    assert titles(chair) == {("HR NO SIGNAL", "medium"), ("SpO2 NO SIGNAL", "medium")}
+    chair.watch(62, 64, rr=14, pulse=70, spo2=98)  # the oximeter's pulse is a heart rate too
+    assert titles(chair) == set()
+
+
+def test_a_reading_from_before_the_session_is_not_of_this_patient():
+    chair = Bedside()
+    chair.link(-5, LinkState.LIVE)
+    chair.start()
+    old = Observed(seen(-1, reading="n1", sys=190, dia=118, mean=142), at(2))
+    assert chair.step(old, at(2)).points == ()
+    assert (chair.session.sets, titles(chair)) == ((), set())
+    assert "nibp_systolic" not in chair.state.latest
+
+
+def test_a_first_reading_older_than_its_line_is_of_nobody_knows_when():
+    chair = Bedside()
+    chair.start()
+    chair.link(300, LinkState.LIVE)
+    old = Observed(seen(240, reading="n1", sys=190, dia=118, mean=142), at(300.1))
+    chair.step(old, at(300.1))
+    assert chair.session.sets == ()
+    chair.cuff(400, 124, 78)
+    chair.link(500, LinkState.QUIET)
+    chair.link(600, LinkState.LIVE)  # taken while the line was away: new, and of this patient
+    chair.step(Observed(seen(540, reading="n3", sys=126, dia=79, mean=95), at(600.1)), at(600.1))
+    assert [each.systolic_mmhg for each in chair.session.sets] == [124, 126]
 
 
 def test_a_lost_ecg_is_technical_while_the_pulse_goes_on():
@@ -224,11 +262,11 @@ def test_a_cuff_is_overdue_two_minutes_after_its_interval(phase, interval_s):
     chair = started(phase)
     chair.cuff(10, 120, 80)
     chair.wait(10 + interval_s + 120)
-    assert titles(chair) == set()
+    assert of_the_cuff(chair) == set()
     chair.wait(10 + interval_s + 121.1)
-    assert titles(chair) == {("BP OVERDUE", "medium")}
+    assert of_the_cuff(chair) == {("BP OVERDUE", "medium")}
     chair.cuff(2000, 120, 80)
-    assert titles(chair) == set()
+    assert of_the_cuff(chair) == set()
 
 
 def test_a_cuff_that_is_not_seen_to_cycle_in_an_infusion_says_so():
@@ -237,12 +275,12 @@ def test_a_cuff_that_is_not_seen_to_cycle_in_an_infusion_says_so():
     chair.wait(1000)
     chair.phase(SessionPhase.INFUSING)
     chair.wait(1420)
-    assert titles(chair) == set()
+    assert of_the_cuff(chair) == set()
     chair.wait(1421.1)
-    assert titles(chair) == {("BP NOT CYCLING", "medium")}
-    assert chair.log() == [("BP NOT CYCLING", "raised", "medium", 1420.0)]
+    assert of_the_cuff(chair) == {("BP NOT CYCLING", "medium")}
+    assert chair.log("BP") == [("BP NOT CYCLING", "raised", "medium", 1420.0)]
     chair.cuff(1500, 120, 80)
-    assert titles(chair) == set()
+    assert of_the_cuff(chair) == set()
 
 
 @pytest.mark.parametrize("phase", [SessionPhase.PREPARATION, SessionPhase.BASELINE])
