@@ -33,8 +33,8 @@ from clinical.monitor import (
 from clinical.picture import chair_view
 from clinical.ports import CommitResult, LiveFeed, Recorder, RecorderState
 from clinical.record import Fact, StoredSession
-from clinical.snapshot import ChairView, Change, LiveSnapshot
-from clinical.vitals import Observation
+from clinical.snapshot import ChairView, Change, LiveSnapshot, source_of
+from clinical.vitals import Metric, Observation
 
 log = logging.getLogger(__name__)
 
@@ -327,4 +327,6 @@ def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
             parts.add("phase")
     if old.is_recording != new.is_recording:
         parts.add("recording")
+    if source_of(old, Metric.HEART_RATE) is not source_of(new, Metric.HEART_RATE):
+        parts.add("source")
     return frozenset(parts)

@@ -48,7 +48,9 @@ from clinical.vitals import CONTINUOUS, CUFF, NATURE, Metric, Observation, Quali
 # this long, so that the live log and a replay agree.
 LATENESS = timedelta(milliseconds=50)
 FRESH = timedelta(seconds=technical.STALE_AT_LEAST_S)  # an older ECG rate yields to the pulse
-TICK = timedelta(seconds=1)  # ages, overdue cuffs and the recovery time are looked at this often
+# Ages, overdue cuffs and the recovery time are looked at this often; a little longer than a monitor
+# that speaks each second takes, so that its frames do that by themselves.
+TICK = timedelta(seconds=1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     session = state.session
     if session is not None and session.known_cuff is not None:
         session, observations = _without_known_cuff(session, observations)
+    if session is not None:
+        observations = tuple(obs for obs in observations if _is_of(session, state.link, obs))
     latest = {**state.latest, **{obs.metric: obs for obs in observations}}
     state = replace(state, latest=latest, interval_s=event.interval_s or state.interval_s)
     if session is None or not observations:
@@ -157,6 +161,21 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
         session = after_cuff(session, cuff, state.latest)
     facts = tuple(_measured(session.opened.session, observations, event.at))
     return replace(state, session=session), Effects(facts=facts, points=observations)
+
+
+def _is_of(session: SessionState, link: LinkEvent | None, obs: Observation) -> bool:
+    """Whether ``obs`` was measured in this session, and not on whoever sat here before.
+
+    A monitor goes on showing its last cuff reading. One from before the session is not of this
+    patient; nor is the first one of all where it is older than the line that brought it: nobody
+    knows how old.
+    """
+    if obs.metric not in CUFF or obs.value is None:
+        return True
+    since = session.opened.at
+    if session.last_cuff_at is None and link is not None and link.state is LinkState.LIVE:
+        since = max(since, link.at)
+    return obs.observed_at >= since
 
 
 def _believed(observations: Sequence[Observation]) -> Iterator[Observation]:

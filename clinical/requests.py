@@ -35,11 +35,17 @@ from clinical.record import (
     StatementSigned,
 )
 from clinical.recovery import RULES, Evidence
-from clinical.sign_off import Role, Signature, SignerKind, SignMethod, Statement, bound_hash
+from clinical.sign_off import (
+    Role,
+    Signature,
+    SignerKind,
+    SignMethod,
+    Statement,
+    bound_hash,
+    is_drawing,
+)
 
 INITIALS = re.compile(r"[^\W\d_]{1,4}")
-STROKES = re.compile(r"M[ML0-9 .,\-]{7,65535}")  # SVG path data: moves and lines, nothing else
-LINE = re.compile(r"L *-?\d")  # without one there is no ink
 AGAINST = "The data say no: "  # before the evidence of an answer that a clinician gave all the same
 BY_DATA = "vigil"  # who answers, at discharge, the items that the data fill
 NAME_MAX = 120
@@ -322,7 +328,7 @@ def _check_mark(signature: Signature) -> None:
     if signature.method is SignMethod.TYPED:
         if signature.mark.strip().casefold() != signature.name.strip().casefold():
             raise Refused("to sign by typing, type the full name exactly as written above")
-    elif not STROKES.fullmatch(signature.mark) or not LINE.search(signature.mark):
+    elif not is_drawing(signature.mark):
         raise Refused("the signature is empty: draw it in the box")
     too_long = max(len(signature.relation), len(signature.phone), len(signature.transport))
     if too_long > NAME_MAX:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +53,16 @@ class Statement:
     def text(self) -> str:
         """The exact words shown to the signer and covered by the hash, one duty a line."""
         return "\n".join((self.title, *self.duties))
+
+
+NUMBER = r"\d{1,4}(?:\.\d{1,2})?"
+STROKES = re.compile(rf"(?:[ML]{NUMBER}[ ,]{NUMBER} ?)+")
+LONGEST = 65_536  # characters; a long name, slowly drawn, takes a tenth
+
+
+def is_drawing(path: str) -> bool:
+    """Whether ``path`` is SVG path data of moves and lines, with a line in it, and nothing else."""
+    return len(path) <= LONGEST and "L" in path and STROKES.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from clinical.checklist import Finding
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
 from clinical.record import BaselineLocked, ItemAnswered, StatementSigned
-from clinical.vitals import Metric, Observation
+from clinical.vitals import Metric, Observation, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ class ChairView:
     is_simulated: bool = False
 
 
+def source_of(view: ChairView, metric: Metric) -> Source | None:
+    """What the newest value of ``metric`` was measured with; None where there is no value."""
+    obs = view.latest.get(metric)
+    return None if obs is None or obs.value is None else obs.source
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSnapshot:
     """Every chair at one moment. ``sequence`` rises by one with each change of any chair."""
@@ -88,7 +94,8 @@ class Change:
     """What changed in one chair between two snapshots.
 
     ``points`` are the observations that came; an unchanged value is a point too: it renews the
-    age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording".
+    age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording",
+    "source" (of the heart rate).
     """
 
     sequence: int

@@ -31,6 +31,8 @@ OVERRUN_SHOWN = timedelta(seconds=60)
 
 # Signs that are watched for going missing once they were seen in the session.
 WATCHED = (Metric.HEART_RATE, Metric.SPO2, Metric.RESP_RATE)
+# Signs that an infusion is not run without: missing from the start is an alarm too.
+NEEDED = (Metric.HEART_RATE, Metric.SPO2)
 
 
 def not_updated_condition(metric: Metric) -> str:
@@ -144,6 +146,7 @@ def _missing(state: ChairState, session: SessionState, now: datetime) -> Iterato
     elif link.state in (LinkState.LIVE, LinkState.DAMAGED):
         for metric in WATCHED:
             yield from _sensor_off(session, metric, now)
+            yield from _never_seen(session, metric, link, now)
             yield from _not_updated(state, session, metric, link, now)
 
 
@@ -159,6 +162,19 @@ def _sensor_off(session: SessionState, metric: Metric, now: datetime) -> Iterato
         onset_at = max(none_since + MISSING_WORSE_AFTER, session.phase_since or onset_at)
     text = missing_condition(metric)
     yield _technical(text, priority, text, onset_at, metric)
+
+
+def _never_seen(
+    session: SessionState, metric: Metric, link: LinkEvent, now: datetime
+) -> Iterator[Signal]:
+    """A sign that every infusion is watched by, and that nobody has connected."""
+    since = session.phase_since
+    if session.phase is not SessionPhase.INFUSING or since is None or metric not in NEEDED:
+        return
+    onset_at = max(since, link.at) + MISSING_WORSE_AFTER
+    if last_seen(session, metric) is None and now >= onset_at:
+        text = missing_condition(metric)
+        yield _technical(text, AlarmPriority.MEDIUM, text, onset_at, metric)
 
 
 def _not_updated(

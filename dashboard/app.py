@@ -23,7 +23,7 @@ from pwdlib import PasswordHash
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from clinical.sign_off import Actor
@@ -142,7 +142,7 @@ def create_app(
 
 
 async def _healthz(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+    return PlainTextResponse("ok")
 
 
 async def _signed_in(_request: Request) -> Response:

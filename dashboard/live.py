@@ -21,18 +21,20 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from clinical import links
 from clinical.clock import Clock
-from clinical.snapshot import AlarmView, ChairView, Change, LiveSnapshot, SessionView
-from clinical.vitals import Observation
+from clinical.snapshot import AlarmView, ChairView, Change, LiveSnapshot, SessionView, source_of
+from clinical.vitals import Metric, Observation
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEARTBEAT_S = 2.0
 SEND_TIMEOUT_S = 10.0  # a peer that takes nothing for so long is gone
 RECHECK_S = 10.0  # how long a socket may outlive the sign-in that opened it
@@ -53,6 +55,7 @@ SENT_WITH = {
     "session": ("phase", "session"),
     "link": ("link", "interval_s"),
     "recording": ("recording",),
+    "source": ("hr_source",),
 }
 
 
@@ -110,6 +113,7 @@ class LiveHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_waking = False
         self._screens: set[Screen] = set()
+        self._sitting: dict[int, UUID | None] = {}  # the session that a chair's log is of
 
     # What comes in.
 
@@ -125,6 +129,7 @@ class LiveHub:
         with self._lock:
             self._snapshot = snapshot
             for chair, entry in entries:
+                self._forget_the_last(chair, snapshot)
                 self._append(chair, entry)
                 self._seq = max(self._seq, entry.seq)
             if self._loop is None or self._is_waking:
@@ -134,6 +139,18 @@ class LiveHub:
             self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:  # the server is down already, and with it every screen
             pass
+
+    def _forget_the_last(self, chair: int, snapshot: LiveSnapshot) -> None:
+        """Empty the log of a chair that another patient has taken: no number may outlast its own.
+
+        What was filled in before the first ``publish`` is of the session that goes on.
+        """
+        view = snapshot.chairs.get(chair)
+        now = view.session.session if view and view.session else None
+        if now is not None and now != self._sitting.get(chair, now):
+            self._log[chair].clear()
+        if now is not None or chair not in self._sitting:
+            self._sitting[chair] = now
 
     def _append(self, chair: int, entry: Entry) -> None:
         log = self._log.get(chair)
@@ -322,7 +339,8 @@ def _number(value: float | None) -> str:
 
 
 def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+    """Whole milliseconds, rounded down as the record does: the two name a point alike."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def _ms_or_none(at: datetime | None) -> int | None:
@@ -397,6 +415,7 @@ PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "link": lambda view: _link(view) if view else None,
     "recording": lambda view: view.is_recording if view else None,
     "interval_s": lambda view: view.interval_s if view else None,
+    "hr_source": lambda view: source_of(view, Metric.HEART_RATE) if view else None,
 }
 
 

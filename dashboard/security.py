@@ -335,9 +335,8 @@ class Gate:
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
                 # Assets may lie in the cache but are asked after; a page with patients may not.
-                headers.setdefault(
-                    "cache-control", "no-cache" if path.startswith("/assets/") else "no-store"
-                )
+                is_ours = path.startswith(("/assets/", "/_dash-component-suites/"))
+                headers.setdefault("cache-control", "no-cache" if is_ours else "no-store")
             await send(message)
 
         return send_with_headers

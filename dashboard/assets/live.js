@@ -17,6 +17,7 @@
   const TREND_EVERY_MS = 1000, TREND_POINTS = 3600;
   const SPARK_SPAN = 20; // a sparkline shows at least so many units, or noise looks like drama
   const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s'];
+  const SOURCE = {ecg: 'ECG', spo2: 'from SpO2', pressure: 'from pressure', nibp: 'from cuff'};
   const RANK = {low: 1, medium: 2, high: 3};
   const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
     nibp_diastolic: 'diastolic', nibp_mean: 'mean'};
@@ -141,13 +142,17 @@
 
   const take = (number, parts) => {
     const chair = chairOf(number);
+    if (parts.session && parts.session.id !== chair.session?.id) { // nothing of the last patient
+      chair.series = {};
+      for (const metric in chair.latest) if (isCuff(metric)) delete chair.latest[metric];
+    }
     for (const [t, metric, value, quality] of parts.points || []) {
       if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality};
       insert(chair.series[metric] ??= {t: [], v: []}, t, value);
     }
     chair.news = PARTS.filter(
       part => part in parts && JSON.stringify(chair[part]) !== JSON.stringify(parts[part]));
-    for (const part of PARTS) if (part in parts) chair[part] = parts[part];
+    for (const part of [...PARTS, 'hr_source']) if (part in parts) chair[part] = parts[part];
     chair.worst = {};
     for (const {metric, priority} of chair.alarms) {
       if (metric && !(RANK[chair.worst[metric]] >= RANK[priority])) chair.worst[metric] = priority;
@@ -219,7 +224,8 @@
     mark(el, 'data-state', state);
     mark(el, 'data-age-s', point ? String(Math.floor(ageS(point))) : null);
     mark(el, 'data-quality', point && point.quality !== 'valid' ? point.quality : null);
-    mark(el, 'data-alarm', chair.worst?.[metric]);
+    const isStandIn = metric === 'pulse_rate' && stateOf(chair, 'heart_rate') === 'none';
+    mark(el, 'data-alarm', chair.worst?.[isStandIn ? 'heart_rate' : metric]);
   };
 
   const two = n => String(n).padStart(2, '0');
@@ -239,7 +245,8 @@
   const lastCuff = ({latest}) => latest.nibp_systolic || latest.nibp_mean;
 
   const roles = {
-    'hr-source': (el, chair) => say(el, stateOf(chair, 'heart_rate') === 'none' ? '' : 'ECG'),
+    'hr-source': (el, chair) => say(el, stateOf(chair, 'heart_rate') !== 'none'
+      ? SOURCE[chair.hr_source] || '' : stateOf(chair, 'pulse_rate') !== 'none' ? 'pulse, SpO2' : ''),
     'cuff-time': (el, chair) => say(el, lastCuff(chair) ? timeOfDay(lastCuff(chair).t) : ''),
     'cuff-age': (el, chair) => {
       const cuff = lastCuff(chair);
@@ -260,6 +267,7 @@
         : `${link.text} ${span(Math.max(0, serverNow() - link.since_ms) / 1000)}`);
       mark(el, 'title', link?.detail || null);
     },
+    'link-detail': (el, {link}) => say(el, link?.text ? link.detail : ''),
     'alarm-text': (el, {alarms}) => { // the worst ones rotate: the word beside them is theirs
       const shown = alarms.filter(alarm => alarm.priority === alarms[0].priority);
       const more = alarms.length - 1;

@@ -25,7 +25,7 @@ from clinical.commands import (
     SignStatement,
     StartSession,
 )
-from clinical.phases import SessionPhase
+from clinical.phases import AT_ONCE, SessionPhase
 from clinical.sign_off import Actor, Signature, SignerKind, SignMethod
 from clinical.snapshot import ChairView, SessionView
 from dashboard import ids
@@ -251,6 +251,7 @@ def _register_drawing(app: Dash, services: Services) -> None:
 
 # What a page was drawn for goes back with each click that is about a session.
 DRAWN_FOR = State(ids.panel(PAPERWORK), "data-shown")
+TOO_SOON = refused("that was too quick after the last step: press once more")
 ANOTHER = refused("this page showed another session or another person: look again")
 
 
@@ -305,8 +306,11 @@ def _register_session(app: Dash, services: Services) -> None:
         drawn_for: str,
     ) -> Any:
         actor = current_actor()
-        if actor is None or not was_clicked() or not is_settled(services, of_clicked(drawn_at)):
+        if actor is None or not was_clicked():
             return no_update
+        if not is_settled(services, of_clicked(drawn_at)):
+            # The second half of a double click says nothing; a stop is never swallowed in silence.
+            return TOO_SOON if ctx.triggered_id["about"] in AT_ONCE else no_update
         current = seats(services)[chair].session
         if not is_drawn_for(current, actor, drawn_for):
             return ANOTHER

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from dash import ctx
 
 from clinical.commands import Command, Outcome, OutcomeKind
+from clinical.monitor import is_at_once
 from dashboard.views.panel import Form
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def command_id(form: str, *asked: Any) -> UUID:
 
 def is_settled(services: Services, drawn_at_s: str) -> bool:
     passed_s = (services.clock.monotonic() - float(drawn_at_s)) / services.clock.speed
-    return passed_s >= SETTLED_S
+    # Before the drawing: by another clock, of a program that has been started again since.
+    return passed_s < 0 or passed_s >= SETTLED_S
 
 
 async def submitted(services: Services, command: Command) -> Outcome:
@@ -56,9 +58,5 @@ async def submitted(services: Services, command: Command) -> Outcome:
     await asyncio.wait([future], timeout=WAIT_S)
     if future.done():
         return future.result()
-    return Outcome(
-        OutcomeKind.NOT_RECORDED,
-        services.clock.now(),
-        command.by.user,
-        "not recorded, try again",
-    )
+    reason = "in force, not yet recorded" if is_at_once(command) else "not recorded, try again"
+    return Outcome(OutcomeKind.NOT_RECORDED, services.clock.now(), command.by.user, reason)

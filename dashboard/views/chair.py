@@ -58,6 +58,7 @@ def page(
                     ),
                     html.Div(_numbers(chair, limits), className="watch-numbers"),
                     alarm_line(chair),
+                    word(chair, "link-detail"),
                     html.Div(
                         dcc.Graph(
                             id=ids.TREND, figure=live_figure(), config=CONFIG, className="plot"

@@ -98,7 +98,7 @@ def _start(form: Form) -> list[Component]:
 def _from_baseline(session: SessionView, zone: tzinfo | None, form: Form) -> list[Component]:
     if session.baseline is None:
         return [
-            html.P("No baseline yet: limits relative to it are off.", className="dim"),
+            html.P("No baseline yet: changes from it cannot be shown.", className="dim"),
             html.Div(
                 className="steps",
                 children=[

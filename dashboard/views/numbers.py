@@ -79,11 +79,14 @@ def vital(
 ) -> html.Div:
     """One sign with its label, unit and limits; ``with_change`` adds the change from baseline."""
     nature = NATURE[metric]
+    shown = [metric]
+    if metric is Metric.HEART_RATE:  # without an ECG the oximeter's pulse takes its place
+        shown.append(Metric.PULSE_RATE)
     return html.Div(
         className=f"vital vital-{metric}",
         children=[
             _label(nature.label, UNIT[nature.unit], _band(chair, metric, limits)),
-            html.Div(number(chair, metric), className="digits"),
+            html.Div([number(chair, each) for each in shown], className="digits"),
             html.Div(_around(chair, metric, with_change=with_change), className="around"),
         ],
     )

@@ -6,7 +6,6 @@ whatever the path says; and what is not a path is not shown at all.
 
 from __future__ import annotations
 
-import re
 from datetime import tzinfo
 from urllib.parse import quote
 
@@ -14,20 +13,17 @@ from dash import html
 from dash.development.base_component import Component
 
 from clinical.record import StatementSigned
-from clinical.sign_off import Signature, SignerKind, SignMethod
+from clinical.sign_off import Signature, SignerKind, SignMethod, is_drawing
 from dashboard.views import wording
 
 # signature.js draws on a sheet of this size, whatever the size of the pad on the screen.
 SHEET_WIDTH, SHEET_HEIGHT = 600, 180
-NUMBER = r"\d{1,4}(?:\.\d{1,2})?"
-STROKES = re.compile(rf"(?:[ML]{NUMBER}[ ,]{NUMBER} ?)+")
-LONGEST = 65_536  # characters, as the engine takes it
 HASH_SHOWN = 12  # of 64 digits: enough to compare with the printed report by eye
 
 
 def picture(path: str) -> str | None:
     """The strokes as the address of a picture; None where ``path`` is not made of strokes."""
-    if len(path) > LONGEST or not STROKES.fullmatch(path):
+    if not is_drawing(path):
         return None
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SHEET_WIDTH} {SHEET_HEIGHT}">'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -125,6 +125,9 @@ class FakeEngine:
         points = tuple(observed(Metric(metric), value, now) for metric, value in values.items())
         latest = {**self.snapshot.chairs[chair].latest, **{each.metric: each for each in points}}
         self.change(chair, points, latest=latest)
+
+    def latest(self, chair: int) -> Mapping[Metric, Observation]:
+        return self.snapshot.chairs[chair].latest
 
     def change(
         self, chair: int, points: tuple[Observation, ...] = (), *parts: str, **fields: Any

@@ -7,10 +7,11 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from dash import Dash, Input, Output, dcc, html
@@ -20,7 +21,7 @@ from starlette.testclient import TestClient
 from clinical.alarms import AlarmPriority
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
-from clinical.vitals import Metric
+from clinical.vitals import Metric, Source
 from dashboard.app import NOT_LIVE
 from tests.dashboard.a_clinic import (
     NURSE,
@@ -259,7 +260,12 @@ def test_a_number_is_on_the_screen_as_the_engine_says_it(screen):
     expect(screen.number("heart_rate")).to_have_text("72")
     expect(screen.number("heart_rate")).to_have_attribute("data-state", "live")
     expect(screen.number("heart_rate")).to_have_attribute("data-age-s", "0")
-    expect(screen.word("hr-source")).to_have_text("ECG")
+    now = screen.clinic.services.clock.now()
+    for source, words in ((Source.ECG, "ECG"), (Source.SPO2, "from SpO2")):
+        rate = replace(observed(Metric.HEART_RATE, 71.6, now), source=source)
+        engine = screen.clinic.engine
+        engine.change(1, (rate,), "source", latest={**engine.latest(1), rate.metric: rate})
+        expect(screen.word("hr-source")).to_have_text(words)
     expect(screen.number("temperature_1")).to_have_text("36.6")
     expect(screen.number("spo2")).to_have_text("---")
     expect(screen.number("spo2")).to_have_attribute("data-state", "none")
@@ -315,8 +321,8 @@ def test_alarms_are_shown_as_the_server_sent_them(screen):
 def test_the_words_of_a_tile_follow_the_session(screen):
     engine, now = screen.clinic.engine, screen.clinic.services.clock.now()
     started = now - timedelta(minutes=12, seconds=30)
-    engine.measure(1, nibp_systolic=142, nibp_mean=100)
     engine.change(1, (), "session", session=session(at=started), is_recording=False)
+    engine.measure(1, nibp_systolic=142, nibp_mean=100)
     engine.change(1, (), "recording", "link", link=LinkState.QUIET, link_since=now)
     expect(screen.word("phase")).to_have_text("Infusing")
     expect(screen.word("elapsed")).to_have_text(re.compile("^12:3[0-9]$"))
@@ -349,6 +355,18 @@ def test_another_page_watches_its_own_chairs(screen):
     screen.page.click('a[href="/"]:has-text("Board")')
     expect(screen.number("heart_rate", chair=2)).to_have_text("88")
     expect(screen.number("heart_rate", chair=1)).to_have_text("---")
+
+
+@pytest.mark.browser
+def test_the_next_patient_does_not_get_the_last_ones_pressure(screen):
+    engine = screen.clinic.engine
+    engine.change(1, (), "session", session=session(SessionPhase.RECOVERY))
+    engine.measure(1, heart_rate=72, nibp_systolic=182)
+    expect(screen.number("nibp_systolic")).to_have_text("182")
+    another = replace(session(SessionPhase.PREPARATION), session=UUID(int=99))
+    engine.change(1, (), "session", session=another)
+    expect(screen.number("nibp_systolic")).to_have_text("---")
+    expect(screen.number("heart_rate")).to_have_text("72")  # goes on, and is of who sits there
 
 
 @pytest.mark.browser

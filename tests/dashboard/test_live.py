@@ -7,9 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -108,6 +110,7 @@ def bench() -> Bench:
 
 
 def test_the_first_message_tells_all_of_every_chair(bench):
+    bench.engine.change(1, (), "session", session=session(SessionPhase.INFUSING))
     bench.engine.measure(1, heart_rate=72, spo2=None)
     bench.engine.change(
         1,
@@ -197,6 +200,7 @@ def test_a_chair_the_engine_has_not_spoken_of_is_unknown_not_well():
             "link": None,
             "recording": None,
             "interval_s": None,
+            "hr_source": None,
         }
 
     bench.run(scenario())
@@ -244,6 +248,30 @@ def test_two_screens_get_their_own_chairs(bench):
         assert set((await both.next())["changes"]) == {"2"}
         bench.engine.measure(1, heart_rate=61)
         assert set((await one.next())["changes"]) == {"1"}
+
+    bench.run(scenario())
+
+
+def test_no_number_of_one_patient_reaches_the_screens_of_the_next(bench):
+    first, second = session(SessionPhase.RECOVERY), session(SessionPhase.PREPARATION)
+    second = replace(second, session=UUID(int=99))
+    bench.hub.fill(1, [observed(HR, 71, NOON), observed(SYS, 182, NOON)])
+    bench.engine.change(1, (), "session", session=first)
+
+    async def points() -> list[Any]:
+        message = await bench.watch(chairs="1").next()
+        return [point[1:3] for point in message["snapshot"]["1"]["points"]]
+
+    async def scenario() -> None:
+        assert await points() == [["heart_rate", 71], ["nibp_systolic", 182]]
+        bench.engine.change(1, (), "session", session=None)
+        assert await points() == [["heart_rate", 71], ["nibp_systolic", 182]]
+        bench.clock.pass_s(60)
+        bench.engine.change(1, (), "session", session=second)
+        assert await points() == []
+        bench.engine.measure(1, heart_rate=66)
+        bench.engine.change(1, (), "session", session=replace(second, patient="XY"))
+        assert await points() == [["heart_rate", 66]]
 
     bench.run(scenario())
 
