@@ -1,7 +1,7 @@
 """Is what a person asks allowed now, and which facts does it make?
 
-Rules of phase, role and completeness live here, so that a refusal does not depend on what a page
-shows: a command sent past every page is refused all the same.
+Phase, role and completeness are judged here and nowhere else: a command that was sent past every
+page meets the same refusal.
 """
 
 from __future__ import annotations

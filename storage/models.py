@@ -276,7 +276,7 @@ class VitalRow(Row, table=True):
 class ReadingRow(Row, table=True):
     """One value with its own time. ``source`` is "" where none was named: it is part of the key.
 
-    ``device_time`` is the monitor's own clock in ISO 8601, without a zone unless it gave one.
+    ``device_time`` is what the monitor's clock said (ISO 8601), with a zone only if it gave one.
     """
 
     __tablename__ = "reading"

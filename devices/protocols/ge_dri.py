@@ -198,7 +198,7 @@ _Pressures = tuple[int, int, int]  # systolic, diastolic, mean as sent
 
 
 class Decoder:
-    """Bytes in, messages out; no port, no clock, no thread.
+    """Turns the line's bytes into records; knows neither port nor time.
 
     The pieces between flags are judged each on its own, so that a lost flag costs its frame: a
     receiver that toggles between inside and outside would stay inverted.
