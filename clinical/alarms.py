@@ -172,8 +172,8 @@ class Condition:
     def observed(self, value: float, at: datetime) -> Condition:
         """The condition after a value; delays that ended before ``at`` are carried out first.
 
-        A missing value is not passed in: it neither starts a run nor ends one, for a lead that
-        falls off must not silence a bradycardia.
+        A missing value is not passed in: it neither starts a run nor ends one. Else a slow heart
+        would fall silent with the electrode that came loose.
         """
         before = self.settled(at)
         standings = tuple(

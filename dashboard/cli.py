@@ -91,7 +91,8 @@ def demo(
         _fail(error)
     stop = threading.Event()
     with _until_stopped(), shown.monitors():
-        clinic = Clinic(shown.config, shown.clock)
+        with _opening(shown.config):
+            clinic = Clinic(shown.config, shown.clock)
         past = threading.Thread(target=shown.write_history, args=(clinic, stop), name="history")
         try:
             made = shown.accounts(clinic.database)

@@ -26,6 +26,7 @@ from devices.registry import PROTOCOLS
 from devices.supervisor import Supervisor
 from storage.database import migrate, open_database
 from storage.facts import stored_sessions
+from storage.hold import Hold
 from storage.observations import chair_points
 from storage.writer import StorageWriter
 
@@ -43,10 +44,13 @@ class Clinic:
 
     The database is migrated when it is made; open sessions are taken up, and things move, from
     ``start`` on. ``stop`` ends every thread, also where ``start`` did not come or did not succeed.
+
+    Raises RecordInUse where another program runs on the same record.
     """
 
     def __init__(self, config: Config, clock: Clock) -> None:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._hold = Hold(config.data)
         migrate(config.database_url)
         self.config, self.clock = config, clock
         self._is_running = False
@@ -104,6 +108,7 @@ class Clinic:
             self.engine.stop()
         self.writer.close()
         self.database.close()
+        self._hold.release()
 
     def _resume(self) -> None:
         """Go on with every session that the record has in a chair."""
