@@ -17,7 +17,6 @@ MARK = b"\x7e"  # at both ends of a frame, and nowhere in it
 # What has a time of its own, and is kept value by value.
 READINGS = ("nibp_systolic", "nibp_diastolic", "nibp_mean", "nibp_pulse", "temperature_1")
 NO_METRIC = ("session_id", "t_ms", "hr_source", "rr_source", "device_ms", "quality")
-ROUNDING_MS = 1  # the socket rounds a time to the nearest millisecond, the record down
 
 # Scenario, from and for so many seconds.
 PATIENTS = {
@@ -106,7 +105,7 @@ def test_screen_record_and_decode_agree_on_every_frame(
     for row, of_screen, of_decode in zip(vitals, shown, lines, strict=True):
         wide = [line for line in of_decode if line["metric"] not in READINGS]
         assert sorted(of_vital(row)) == sorted(map(said, wide))
-        assert abs(row["t_ms"] - of_screen[0].t_ms) <= ROUNDING_MS
+        assert row["t_ms"] == of_screen[0].t_ms
         assert row["device_ms"] == device_ms(of_decode[0])
     for metric in READINGS:
         kept = clinic.record.rows("select * from reading where metric = ? order by t_ms", metric)
