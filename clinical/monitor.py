@@ -170,7 +170,7 @@ def _is_of(session: SessionState, link: LinkEvent | None, obs: Observation) -> b
     patient; nor is the first one of all where it is older than the line that brought it: nobody
     knows how old.
     """
-    if obs.metric not in CUFF or obs.value is None:
+    if obs.metric not in CUFF or obs.measurement_id is None:
         return True
     since = session.opened.at
     if session.last_cuff_at is None and link is not None and link.state is LinkState.LIVE:

@@ -91,7 +91,11 @@ def test_screen_record_and_decode_agree_on_every_frame(
     clinic.infuse(server, 1)
     with server.screen() as screen:
         shown = [played(line, screen, frame) for frame in frames]
-    lines = decoded(clinic, frames)
+    # The monitor begins with a reading from before the session: not of this patient, so not here.
+    lines = [
+        [line for line in frame if line["measurement_id"] != "n1"]
+        for frame in decoded(clinic, frames)
+    ]
     assert [[said(point) for point in frame] for frame in shown] == [
         [said(line) for line in frame] for frame in lines
     ]
@@ -110,7 +114,7 @@ def test_screen_record_and_decode_agree_on_every_frame(
     for metric in READINGS:
         kept = clinic.record.rows("select * from reading where metric = ? order by t_ms", metric)
         expected = [line for frame in lines for line in frame if line["metric"] == metric]
-        assert expected
+        assert expected or (metric.startswith("nibp") and "cuff" not in patient[0])
         assert [said(row) for row in kept] == [said(line) for line in expected]
         assert [row["device_time"] for row in kept] == [line["device_time"] for line in expected]
         for row, line in zip(kept, expected, strict=True):
