@@ -138,7 +138,11 @@ class Engine:
             self._inbox.put((chair, state))
 
     def submit(self, command: Command) -> Future[Outcome]:
-        """Ask for a change. A second command of the same id gets the first one's future."""
+        """Ask for a change.
+
+        A second command of the same id gets the first one's future while that is under way or
+        when it is done; what was refused or not recorded is judged anew.
+        """
         with self._futures_lock:
             known = self._futures.get(command.command_id)
             if known is not None:
@@ -300,6 +304,9 @@ class Engine:
     def _answer(self, command: Command, outcome: Outcome) -> None:
         with self._futures_lock:
             future = self._futures.get(command.command_id)
+            if outcome.kind is not OutcomeKind.DONE:
+                # Nothing came of it: what was in the way may be gone when it is asked again.
+                self._futures.pop(command.command_id, None)
         if future is not None and not future.done():
             future.set_result(outcome)
 

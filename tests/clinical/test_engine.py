@@ -152,7 +152,7 @@ def test_a_double_click_is_one_command(room):
     assert first is second
     assert first.result(SOON_S).kind is DONE
     assert room.engine.submit(command) is first
-    assert len(room.recorder.committed) == 2
+    assert len(room.recorder.committed) == 3  # opened, in preparation, in baseline
 
 
 def test_what_was_not_recorded_is_not_so_and_can_be_tried_again(room):
@@ -168,6 +168,15 @@ def test_a_refusal_does_not_trouble_the_record(room):
     outcome = room.ask(phase(SessionPhase.RECOVERY))
     assert (outcome.kind, outcome.reason) == (REFUSED, "there is no session in chair 1")
     assert room.recorder.kept == room.recorder.committed == []
+
+
+def test_what_was_refused_is_judged_anew_when_the_same_is_asked_again(room):
+    begin = phase(SessionPhase.BASELINE)
+    assert room.ask(begin).kind is REFUSED
+    room.start()
+    assert room.ask(begin).kind is DONE
+    assert room.ask(begin).kind is DONE  # a second click gets the first one's answer
+    assert len(room.recorder.committed) == 3  # opened, in preparation, in baseline
 
 
 def test_a_chair_that_is_not_here_is_refused(room):

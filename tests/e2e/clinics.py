@@ -26,7 +26,6 @@ VIGIL = str(Path(sys.executable).with_name("vigil"))  # the command that `make i
 SCENARIOS = Path(__file__).parent / "scenarios"
 STARTS_WITHIN_S = 40.0  # with a cold cache and others on the same cores
 LOOK_EVERY_S = 0.02
-ROLES = ("nurse", "clinician")
 
 
 def free_port() -> int:
@@ -145,10 +144,10 @@ class Clinic(Running):
         self._config.write_text(
             f'[clinic]\nname = "Harbour Clinic"\nport = {port}\nsimulated = true\n{chairs}'
         )
-        for role in ROLES:
-            self._add(Account(f"e2e-{role}", secrets.token_urlsafe(12), role))
+        self.add_account("nurse")
 
-    def _add(self, account: Account) -> None:
+    def add_account(self, role: str) -> None:
+        account = Account(f"e2e-{role}", secrets.token_urlsafe(12), role)
         name = f"Test {account.role.capitalize()}"
         subprocess.run(
             [

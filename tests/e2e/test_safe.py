@@ -48,6 +48,7 @@ def test_a_wrong_password_says_so_and_lets_nobody_in(demo, sign_in):
 
 def test_after_signing_out_nothing_is_shown_any_more(demo, sign_in):
     nurse = sign_in(demo)
+    nurse.console.expected += [STATUS.format(401)]  # what was still under way
     nurse.until_live(1)
     other = nurse.page.context.new_page()
     other.goto("/")
