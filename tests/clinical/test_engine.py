@@ -152,7 +152,7 @@ def test_a_double_click_is_one_command(room):
     assert first is second
     assert first.result(SOON_S).kind is DONE
     assert room.engine.submit(command) is first
-    assert len(room.recorder.committed) == 3  # opened, in preparation, in baseline
+    assert len(room.recorder.committed) == 2
 
 
 def test_what_was_not_recorded_is_not_so_and_can_be_tried_again(room):
