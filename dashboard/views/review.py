@@ -91,6 +91,8 @@ def grid(sessions: pd.DataFrame, zone: tzinfo | None) -> html.Div:
                     "localeText": {"noRowsToShow": "No sessions yet"},
                 },
             ),
+            # Plotly is five megabytes: fetched while the list is read, it is there for a session.
+            html.Div(dcc.Graph(figure={}), hidden=True),
         ],
     )
 
