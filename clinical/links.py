@@ -27,6 +27,13 @@ TEXT: dict[LinkState, str | None] = {
 }
 
 
+class CuffOrder(StrEnum):
+    """What can be asked of a monitor whose cuff the host may work."""
+
+    START = "start"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
     """A change of a link's state. ``detail`` says what was expected and what came, for a nurse."""

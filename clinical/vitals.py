@@ -76,6 +76,8 @@ class Observation:
     ``value`` is in the metric's own unit (``unit_of``), not rounded. ``observed_at`` is the host's
     aware UTC time; ``device_time`` is the monitor's own clock as it gave it (no zone unless the
     protocol states one). The observations of one cuff reading share a ``measurement_id``.
+    ``remarks`` are what the monitor itself says of the value, in its manual's words: "sensor off
+    patient", "SpO2 below limit".
     """
 
     metric: Metric
@@ -85,6 +87,7 @@ class Observation:
     source: Source | None = None
     device_time: datetime | None = None
     measurement_id: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.value is not None) != self.quality.has_value:

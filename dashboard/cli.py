@@ -344,16 +344,22 @@ def _opening(settings: Config) -> Iterator[None]:
 
 @contextmanager
 def _until_stopped() -> Iterator[None]:
-    """Let Ctrl-C, and a service manager's SIGTERM, end the block without an error."""
+    """Let Ctrl-C, and a service manager's SIGTERM, end the block without an error.
+
+    Ctrl-C too is asked for by name: a shell starts what it puts into the background with SIGINT
+    ignored, and then Python leaves it so.
+    """
     import signal
 
     def stop(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -208,9 +207,6 @@ class Demo:
         """
         if self._visits_written == len(PAST) or stop.wait(HISTORY_WAITS_S):
             return
-        if hasattr(signal, "pthread_sigmask"):
-            # What this thread starts inherits it: Ctrl-C must not cut short the bytes of a visit.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         today = self._begun.replace(hour=0, minute=0, second=0, microsecond=0)
         for index in range(self._visits_written, len(PAST)):
             days, hour, chair, patient, number, script = PAST[index]
@@ -354,7 +350,9 @@ def _wire(scenario: str, seed: int, begin: datetime, length: timedelta, interval
         *("--port", "file:-", "--seed", str(seed), "--begin", begin.isoformat()),
         *("--length", str(length.total_seconds()), "--interval", str(interval_s)),
     ]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    # In a session of its own: Ctrl-C must not cut short the bytes of a visit.
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, start_new_session=True)
+    return done.stdout
 
 
 def _write(

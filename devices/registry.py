@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
 from devices.protocols import ge_dri
 from devices.protocols.line import Garbled, LineSettings
@@ -16,7 +17,7 @@ from devices.protocols.line import Garbled, LineSettings
 class Proof(StrEnum):
     """What a protocol was last held against. Nobody should read more into it than it says."""
 
-    SPECIFICATION = "specification"  # documents and our own simulator
+    SIMULATED = "simulated"  # documents and our own simulator
     CAPTURE = "capture"  # bytes taken from a real monitor, decoded by others alike
     BENCH = "bench"  # a real monitor and a vital-signs simulator
     CLINIC = "clinic"  # a real monitor in use
@@ -50,9 +51,18 @@ class Talk(Protocol):
     def closing(self) -> bytes: ...
 
 
+class CuffTalk(Talk, Protocol):
+    """The conversation with a monitor whose cuff the host may start and cancel."""
+
+    def order(self, order: CuffOrder, now_s: float, /) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProtocolEntry:
-    """A monitor's protocol. ``translate`` takes the messages of this entry's own decoder."""
+    """A monitor's protocol. ``translate`` takes the messages of this entry's own decoder.
+
+    ``works_cuff``: ``talk`` makes a CuffTalk.
+    """
 
     title: str
     settings: LineSettings
@@ -62,6 +72,7 @@ class ProtocolEntry:
     metrics: frozenset[Metric]
     proof: Proof
     has_checksum: bool
+    works_cuff: bool = False
 
 
 # The name is the one of the command line, of tests/vectors/ and of the simulator ("-" as "_").

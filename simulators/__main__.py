@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--begin", help="the monitor's clock at second 0, ISO 8601 with zone")
     parser.add_argument("--length", type=float, help="stop after so many seconds of the session")
     parser.add_argument("--interval", type=int, default=1, help="file: only; seconds per record")
+    parser.add_argument("--stamps", action="store_true", help="file: only; times between bytes")
     parser.add_argument("--faults", default="", help="as split,drop:0.01,stall:20s,unplug:60s")
     parser.add_argument("--watch-parent", action="store_true", help="stop when the parent does")
     parser.add_argument("--list", action="store_true", help="name the monitors and scenarios")
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             begin=_begin(options.begin),
             length_s=options.length,
             interval_s=options.interval,
+            stamps=options.stamps,
             faults=options.faults,
             watch_parent=options.watch_parent,
         )

@@ -82,6 +82,7 @@ class Displayed:
     pulse_bpm: float | None = None
     pleth_modulation_pct: float | None = None
     cuff: Cuff = Cuff()
+    arm: CuffReading | None = None  # what a cuff that has just deflated finds; None: nothing
     temperature_c: float | None = None
     etco2_pct: float | None = None
     fico2_pct: float | None = None

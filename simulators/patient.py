@@ -78,8 +78,21 @@ class Patient:
             cuff = cuff_at(
                 self._cycles_until(t_s), t_s, is_automatic=self._scenario.cuff.is_automatic
             )
-            shown = replace(shown, cuff=cuff)
+            shown = replace(shown, cuff=cuff, arm=self._arm(t_s))
         return self._with_rate_from_pulse(shown, t_s)
+
+    def _arm(self, t_s: float) -> CuffReading | None:
+        """What a cuff that somebody else started, as a host can, finds at ``t_s``."""
+        if self._during("cuff-fails", t_s):
+            return None
+        systolic = round(self._sign("systolic_mmhg", t_s))
+        diastolic = round(self._sign("diastolic_mmhg", t_s))
+        return CuffReading(
+            systolic_mmhg=systolic,
+            diastolic_mmhg=diastolic,
+            mean_mmhg=round(diastolic + (systolic - diastolic) / 3),
+            pulse_bpm=round(self._sign("heart_rate_bpm", t_s)),
+        )
 
     def _with_ecg(self, shown: Displayed, t_s: float) -> Displayed:
         if self._during("ecg-lead-off", t_s):

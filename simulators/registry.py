@@ -1,5 +1,6 @@
 """Which bedside monitors can be simulated? A new one is a file and a line in ``MONITORS``."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,11 @@ class Monitor(Protocol):
         """What goes out by ``t_s``, and when to ask again (inf: not before a client speaks)."""
 
 
+# The imagined client of ``--port file:``. Called with a time (s), it gives what it sends by then
+# and when to call again. It reads nothing: its half of every protocol here can be said blindly.
+Client = Callable[[float], tuple[bytes, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A kind of monitor. ``make(showing, begin_unix_s)`` switches one on."""
@@ -26,11 +32,26 @@ class Model:
     title: str
     line: SerialLine
     make: Callable[[Callable[[float], Displayed], float], Monitor]
-    request: Callable[[int], bytes]  # what a client sends to get numbers every so many seconds
+    client: Callable[[int], Client]  # one that wants numbers every so many seconds
 
 
 def _ge_dri(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
     return ge_dri.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def listener(_interval_s: int) -> Client:
+    """The client of a monitor that talks unasked."""
+    return lambda _t_s: (b"", math.inf)
+
+
+def asks_once(request: Callable[[int], bytes]) -> Callable[[int], Client]:
+    """The client of a monitor that goes on talking after one ``request(interval_s)``."""
+
+    def make(interval_s: int) -> Client:
+        unsent = [request(interval_s)]
+        return lambda _t_s: (unsent.pop() if unsent else b"", math.inf)
+
+    return make
 
 
 MONITORS = {
@@ -38,6 +59,6 @@ MONITORS = {
         title="GE Datex-Ohmeda S/5 and CARESCAPE, computer interface (DRI level 10)",
         line=SerialLine(ge_dri.BAUD, ge_dri.PARITY, rtscts=True),
         make=_ge_dri,
-        request=ge_dri.displayed_request,
+        client=asks_once(ge_dri.displayed_request),
     ),
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from struct import Struct
 from typing import IO
 
 from simulators import faults as cable_faults
@@ -22,12 +23,13 @@ from simulators.displayed import Bedside
 from simulators.patient import Patient
 from simulators.recording import Recording
 from simulators.refused import Refused
-from simulators.registry import MONITORS, Monitor
+from simulators.registry import MONITORS, Client, Monitor
 from simulators.wire import Wire, open_wire
 
 scenarios = scripts.scenarios
 
 LONGEST_SLEEP_S = 3600.0
+STAMP = Struct("<dI")  # second of the scenario at which as many bytes arrived
 LOOK_AT_PARENT_EVERY_S = 1.0
 
 
@@ -51,6 +53,7 @@ def simulate(
     begin: datetime | None = None,
     length_s: float | None = None,
     interval_s: int = 1,
+    stamps: bool = False,
     faults: str = "",
     watch_parent: bool = False,
     announce: Callable[[str], None] = say,
@@ -64,7 +67,8 @@ def simulate(
 
     ``port`` may be ``file:PATH`` or ``file:-``: then nothing waits, and PATH gets what a client
     that asked for values every ``interval_s`` would have received in ``length_s`` (default: to the
-    end of the script). Raises Refused for what cannot be done.
+    end of the script). With ``stamps`` each piece has a STAMP before it. Raises Refused for what
+    cannot be done.
     """
     if monitor not in MONITORS:
         raise Refused("monitor", expected=f"one of {', '.join(MONITORS)}", got=monitor)
@@ -90,8 +94,8 @@ def simulate(
         if not 1 <= interval_s <= 3600:
             raise Refused("interval", expected="whole seconds from 1 to 3600", got=interval_s)
         end_s = max(patient.length_s, at_s) if length_s is None else at_s + length_s
-        request = model.request(interval_s)
-        _write(machine, cable, port.removeprefix("file:"), request, at_s, end_s)
+        client = model.client(interval_s)
+        _write(machine, client, cable, port.removeprefix("file:"), at_s, end_s, stamps)
         return
     end_s = math.inf if length_s is None else at_s + length_s
     parent = os.getppid() if watch_parent else None
@@ -155,11 +159,12 @@ def _converse(
 
 def _write(
     machine: Monitor,
+    client: Client,
     cable: cable_faults.FaultyCable,
     path: str,
-    request: bytes,
     at_s: float,
     end_s: float,
+    stamps: bool,
 ) -> None:
     """Write what a client would have received from ``at_s`` to before ``end_s``."""
     try:
@@ -167,14 +172,17 @@ def _write(
     except OSError as error:
         raise Refused("port", expected=f"to write {path}", got=str(error)) from error
     with opened as out:
-        t_s, data = at_s, machine.heard(request, at_s)
+        t_s = at_s
         while t_s < end_s:
+            said, next_said_s = client(t_s)
+            if said:
+                cable.put(machine.heard(said, t_s), t_s)
+            data, next_s = machine.due(t_s)
             cable.put(data, t_s)
             pieces, next_piece_s = cable.take(t_s)
-            out.write(b"".join(pieces))
-            data, next_s = machine.due(t_s)
-            if not data:
-                t_s = min(next_s, next_piece_s)
+            if arrived := b"".join(pieces):
+                out.write(STAMP.pack(t_s, len(arrived)) + arrived if stamps else arrived)
+            t_s = min(next_said_s, next_s, next_piece_s)
 
 
 def _output(path: str) -> AbstractContextManager[IO[bytes]]:
