@@ -78,6 +78,7 @@ class Displayed:
     impedance_resp_rpm: float | None = None
     is_lead_off: bool = False
     is_ecg_noisy: bool = False
+    is_pulse_noisy: bool = False  # the oximeter's finger moves
     spo2_pct: float | None = None
     pulse_bpm: float | None = None
     pleth_modulation_pct: float | None = None

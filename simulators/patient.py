@@ -117,7 +117,8 @@ class Patient:
             return shown
         spo2 = min(100.0, self._sign("spo2_pct", t_s))
         pulse = self._sign("heart_rate_bpm", t_s - PULSE_LAG_S)
-        if self._during("spo2-artefact", t_s):  # a moving finger: false pulse, low saturation
+        is_noisy = self._during("spo2-artefact", t_s) is not None
+        if is_noisy:  # a moving finger: false pulse, low saturation
             step = int(t_s // 4)
             spo2 -= 12.0 * _chance(self._seed, "finger", step)
             pulse = 40.0 + 180.0 * _chance(self._seed, "false pulse", step)
@@ -126,6 +127,7 @@ class Patient:
             shown,
             spo2_pct=round(spo2, 2),
             pulse_bpm=round(pulse),
+            is_pulse_noisy=is_noisy,
             pleth_modulation_pct=round(modulation, 2),
         )
 

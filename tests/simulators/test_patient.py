@@ -164,6 +164,7 @@ def test_a_lead_that_is_off_takes_heart_rate_and_breathing_but_not_the_pulse():
     assert fallen_back.ecg_rate_bpm is None
     assert patient.at(24 * 60).spo2_pct is None
     assert patient.at(19 * 60).is_ecg_noisy
+    assert [patient.at(60 * minute).is_pulse_noisy for minute in (19, 30)] == [False, True]
 
 
 def test_a_cuff_cycle_measures_over_the_old_value_then_brings_the_new_one():
