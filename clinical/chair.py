@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmPriority, Condition, Direction
+from clinical.bedside import BedsideMonitor, Given, order_of
 from clinical.catalog.loader import Preset, load_checklist, load_preset
 from clinical.checklist import Checklist
 from clinical.links import LinkEvent
@@ -16,10 +17,12 @@ from clinical.record import (
     AlarmChange,
     AlarmEvent,
     BaselineLocked,
+    CuffAllowed,
     Fact,
     Gap,
     ItemAnswered,
     PhaseChanged,
+    Remarked,
     SessionOpened,
     StatementSigned,
     StoredSession,
@@ -101,6 +104,8 @@ class SessionState:
     failed_cuffs: int = 0  # in a row
     # After a restart the monitor still shows its last reading: these pressures are not news.
     known_cuff: Pressures | None = None
+    remarks: Mapping[tuple[str, Metric], str] = field(default_factory=dict)  # now, by monitor
+    may_start_cuff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +114,40 @@ class ChairState:
 
     chair: int
     name: str
-    interval_s: float = 1.0  # at which its monitor is asked to send
+    interval_s: float = 1.0  # at which its monitor is asked to send; of two, the slower
     is_simulated: bool = False
-    link: LinkEvent | None = None
+    monitors: tuple[BedsideMonitor, ...] = ()  # at least one, but for chairs of tests
+    link: LinkEvent | None = None  # of two, the worse
+    links: Mapping[str, LinkEvent] = field(default_factory=dict)  # by monitor, where there are two
+    given: Given = field(default_factory=dict)
+    shown_from: Mapping[Metric, str] = field(default_factory=dict)  # where there are two
     latest: Mapping[Metric, Observation] = field(default_factory=dict)
     session: SessionState | None = None
     is_recording: bool = True
     overrun_at: datetime | None = None  # when events were last lost
+
+
+def monitor_for(state: ChairState, metric: Metric) -> str:
+    """The monitor that ``metric`` is shown from; "" in a chair with only one."""
+    if len(state.monitors) < 2:
+        return ""
+    order = order_of(state.monitors, metric)
+    if metric is Metric.HEART_RATE and not order:  # the pulse stands in for it
+        return monitor_for(state, Metric.PULSE_RATE)
+    return state.shown_from.get(metric) or (order[0] if order else "")
+
+
+def link_for(state: ChairState, metric: Metric) -> LinkEvent | None:
+    """The line that ``metric`` comes by."""
+    name = monitor_for(state, metric)
+    return state.links.get(name) if name else state.link
+
+
+def interval_for(state: ChairState, metric: Metric) -> float:
+    """How often ``metric`` is sent, s."""
+    name = monitor_for(state, metric)
+    named = (each.interval_s for each in state.monitors if each.name == name)
+    return next(named, state.interval_s)
 
 
 def pressures(cuff: Sequence[Observation]) -> Pressures:
@@ -145,6 +177,11 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
             return replace(session, answers={**session.answers, fact.item: fact})
         case StatementSigned():
             return replace(session, signatures={**session.signatures, fact.statement: fact})
+        case CuffAllowed():
+            return replace(session, may_start_cuff=fact.is_allowed)
+        case Remarked():
+            remarks = {**session.remarks, (fact.monitor, fact.metric): fact.text}
+            return replace(session, remarks={key: text for key, text in remarks.items() if text})
         case AlarmEvent():
             return replace(session, alarms=_alarms_after(session.alarms, fact))
     return session

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Signature
 
@@ -51,6 +52,18 @@ class LockBaseline(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAlarm(Command):
     alarm_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowCuff(Command):
+    """Let the cuff of this session be started from the chair page, or no longer."""
+
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCuff(Command):
+    order: CuffOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

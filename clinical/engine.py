@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +19,15 @@ from uuid import UUID
 
 from clinical.chair import ChairState, resumed
 from clinical.clock import Clock
-from clinical.commands import AcknowledgeAlarm, ChangePhase, Command, Outcome, OutcomeKind
+from clinical.commands import (
+    AcknowledgeAlarm,
+    ChangePhase,
+    Command,
+    OrderCuff,
+    Outcome,
+    OutcomeKind,
+)
+from clinical.links import CuffOrder
 from clinical.monitor import (
     TICK,
     Committed,
@@ -52,7 +60,8 @@ class Engine:
     """Steps every chair; the Desk that takes commands; keeps the live snapshot.
 
     ``chairs`` are the chairs of the clinic as they begin; a chair with a stored session goes on
-    from it (``resume``). The engine is deaf until ``start`` and may be started once.
+    from it (``resume``). ``order(chair, monitor, what)`` passes on what a monitor is to do; it must
+    return at once. The engine is deaf until ``start`` and may be started once.
     """
 
     def __init__(
@@ -62,11 +71,13 @@ class Engine:
         recorder: Recorder,
         feed: LiveFeed,
         clock: Clock,
+        order: Callable[[int, str, CuffOrder], None] = lambda _chair, _monitor, _order: None,
         sequence: int = 0,
         inbox: int = INBOX,
     ) -> None:
         self._monitor = SessionMonitor()
         self._recorder, self._feed, self._clock = recorder, feed, clock
+        self._order = order
         self._states = {state.chair: state for state in chairs}
         self._due: dict[int, datetime] = {}
         self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Stop]] = queue.SimpleQueue()
@@ -237,7 +248,7 @@ class Engine:
         What takes effect at once does not wait for a disk; a stop waits for the start before it.
         """
         pending = self._pending[command.chair].values()
-        if isinstance(command, AcknowledgeAlarm):
+        if isinstance(command, AcknowledgeAlarm | OrderCuff) and is_at_once(command):
             return False
         if is_at_once(command):
             return any(isinstance(each, ChangePhase) and not is_at_once(each) for each in pending)
@@ -262,6 +273,8 @@ class Engine:
             self._recorder.keep(effects.facts, urgent=effects.is_urgent)
         if effects.commit is not None:
             self._commit(chair, *effects.commit)
+        if effects.order is not None:
+            self._order(chair, *effects.order)
         try:
             self._publish(chair, after, effects.points, now)
         except Exception:  # a screen must not come between the patient and the alarm
@@ -336,4 +349,8 @@ def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
         parts.add("recording")
     if source_of(old, Metric.HEART_RATE) is not source_of(new, Metric.HEART_RATE):
         parts.add("source")
+    if old.shown_from != new.shown_from:
+        parts.add("monitors")
+    if old.remarks != new.remarks:
+        parts.add("remarks")
     return frozenset(parts)

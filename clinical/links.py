@@ -17,6 +17,15 @@ class LinkState(StrEnum):
     DISCONNECTED = "disconnected"  # the port cannot be opened, or went away
 
 
+# How bad each is: a chair with two lines says the worse.
+RANK = {
+    LinkState.LIVE: 0,
+    LinkState.CONNECTING: 1,
+    LinkState.DAMAGED: 2,
+    LinkState.QUIET: 3,
+    LinkState.DISCONNECTED: 4,
+}
+
 # What the tile says; None while all is well.
 TEXT: dict[LinkState, str | None] = {
     LinkState.CONNECTING: "CONNECTING",
@@ -36,8 +45,12 @@ class CuffOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """A change of a link's state. ``detail`` says what was expected and what came, for a nurse."""
+    """A change of a link's state. ``detail`` says what was expected and what came, for a nurse.
+
+    ``monitor`` names whose line it is, "" where a chair has only the one.
+    """
 
     state: LinkState
     at: datetime  # aware UTC
     detail: str = ""
+    monitor: str = ""

@@ -15,7 +15,9 @@ from uuid import UUID, uuid5
 
 from clinical import technical
 from clinical.alarms import AlarmKind, Direction
+from clinical.bedside import FRESH_AT_LEAST_S, chosen
 from clinical.chair import (
+    PRESSURES,
     ChairState,
     LostAlarm,
     OpenAlarm,
@@ -24,20 +26,30 @@ from clinical.chair import (
     after_cuff,
     alarm_event,
     fold,
+    monitor_for,
     opened,
     pressures,
 )
-from clinical.commands import AcknowledgeAlarm, ChangePhase, Command, Outcome, OutcomeKind
-from clinical.links import LinkEvent, LinkState
+from clinical.commands import (
+    AcknowledgeAlarm,
+    ChangePhase,
+    Command,
+    OrderCuff,
+    Outcome,
+    OutcomeKind,
+)
+from clinical.links import RANK, CuffOrder, LinkEvent, LinkState
 from clinical.phases import AT_ONCE
 from clinical.ports import CommitResult, RecorderState
 from clinical.record import (
     AlarmChange,
     AlarmEvent,
+    CuffOrdered,
     Fact,
     LinkChanged,
     PhaseChanged,
     Reading,
+    Remarked,
     SessionOpened,
     Vitals,
 )
@@ -47,7 +59,7 @@ from clinical.vitals import CONTINUOUS, CUFF, NATURE, Metric, Observation, Quali
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
 # this long, so that the live log and a replay agree.
 LATENESS = timedelta(milliseconds=50)
-FRESH = timedelta(seconds=technical.STALE_AT_LEAST_S)  # an older ECG rate yields to the pulse
+FRESH = timedelta(seconds=FRESH_AT_LEAST_S)  # an older ECG rate yields to the pulse
 # Ages, overdue cuffs and the recovery time are looked at this often; a little longer than a monitor
 # that speaks each second takes, so that its frames do that by themselves.
 TICK = timedelta(seconds=1.1)
@@ -57,12 +69,14 @@ TICK = timedelta(seconds=1.1)
 class Observed:
     """What one frame said; ``at`` is its arrival, aware UTC.
 
-    ``interval_s`` is how often the monitor is asked to speak, where the link knows.
+    ``interval_s`` is how often the monitor is asked to speak, where the link knows; ``monitor``
+    names it where the chair has two.
     """
 
     observations: tuple[Observation, ...]
     at: datetime
     interval_s: float | None = None
+    monitor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,7 @@ class Effects:
 
     ``facts`` are to be kept, at once where ``is_urgent``; ``commit`` is to be committed with its
     command and reported back as Committed; ``outcome`` is to be told to whoever asked; ``points``
-    are the new observations for screens.
+    are the new observations for screens; ``order`` goes to the monitor that it names.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -101,6 +115,7 @@ class Effects:
     points: tuple[Observation, ...] = ()
     commit: tuple[Command, tuple[Fact, ...]] | None = None
     outcome: tuple[Command, Outcome] | None = None
+    order: tuple[str, CuffOrder] | None = None
 
 
 class SessionMonitor:
@@ -150,17 +165,64 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     if session is not None and session.known_cuff is not None:
         session, observations = _without_known_cuff(session, observations)
     if session is not None:
-        observations = tuple(obs for obs in observations if _is_of(session, state.link, obs))
-    latest = {**state.latest, **{obs.metric: obs for obs in observations}}
-    state = replace(state, latest=latest, interval_s=event.interval_s or state.interval_s)
-    if session is None or not observations:
+        link = state.links.get(event.monitor) if event.monitor else state.link
+        observations = tuple(obs for obs in observations if _is_of(session, link, obs))
+    state = _at_interval(state, event)
+    beside: tuple[Observation, ...] = ()
+    if event.monitor:
+        observations, beside, given = chosen(
+            state.monitors, state.given, event.monitor, observations, event.at
+        )
+        sources = {obs.metric: event.monitor for obs in observations if obs.value is not None}
+        state = replace(state, given=given, shown_from={**state.shown_from, **sources})
+    state = replace(state, latest={**state.latest, **{obs.metric: obs for obs in observations}})
+    if session is None or not (observations or beside):
         return replace(state, session=session), Effects(points=observations)
     session = _judged(session, observations, event.at)
     cuff = [obs for obs in observations if obs.metric in CUFF]
-    if cuff:
+    # Its pulse may follow in a frame of its own: that is no cycle that failed.
+    if any(obs.metric in PRESSURES for obs in cuff):
         session = after_cuff(session, cuff, state.latest)
-    facts = tuple(_measured(session.opened.session, observations, event.at))
-    return replace(state, session=session), Effects(facts=facts, points=observations)
+    facts = [
+        *_measured(session.opened.session, observations, event, is_beside=False),
+        *_measured(session.opened.session, beside, event, is_beside=True),
+    ]
+    for remark in _remarked(state, session, (*observations, *beside), event):
+        session = fold(session, remark)
+        facts.append(remark)
+    return replace(state, session=session), Effects(facts=tuple(facts), points=observations)
+
+
+def _at_interval(state: ChairState, event: Observed) -> ChairState:
+    """The chair as its monitor was asked last."""
+    interval_s = event.interval_s
+    if interval_s is None:
+        return state
+    if not event.monitor:
+        return state if interval_s == state.interval_s else replace(state, interval_s=interval_s)
+    monitors = tuple(
+        replace(each, interval_s=interval_s) if each.name == event.monitor else each
+        for each in state.monitors
+    )
+    if monitors == state.monitors:
+        return state
+    slowest_s = max(each.interval_s for each in monitors)
+    return replace(state, monitors=monitors, interval_s=slowest_s)
+
+
+def _remarked(
+    state: ChairState,
+    session: SessionState,
+    observations: Sequence[Observation],
+    event: Observed,
+) -> Iterator[Remarked]:
+    """What the monitor says of its own values, where that is not what it said before."""
+    name = event.monitor or (state.monitors[0].name if state.monitors else "")
+    for obs in observations:
+        if obs.remarks or (name, obs.metric) in session.remarks:
+            text = "; ".join(obs.remarks)
+            if text != session.remarks.get((name, obs.metric), ""):
+                yield Remarked(session.opened.session, event.at, name, obs.metric, text)
 
 
 def _is_of(session: SessionState, link: LinkEvent | None, obs: Observation) -> bool:
@@ -250,22 +312,37 @@ def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
     return Metric.PULSE_RATE if has_ecg else Metric.HEART_RATE
 
 
-def _measured(session: UUID, observations: Sequence[Observation], at: datetime) -> Iterator[Fact]:
+def _measured(
+    session: UUID, observations: Sequence[Observation], event: Observed, *, is_beside: bool
+) -> Iterator[Fact]:
     """The facts of one frame: a wide row, and a reading for each metric with its own time."""
+    monitor = event.monitor or None
     wide = tuple(obs for obs in observations if obs.metric in CONTINUOUS)
     if wide:
-        yield Vitals(session, at, wide)
-    yield from (Reading(session, obs) for obs in observations if obs.metric not in CONTINUOUS)
+        yield Vitals(session, event.at, wide, monitor, is_beside)
+    for obs in observations:
+        if obs.metric not in CONTINUOUS:
+            yield Reading(session, obs, monitor, is_beside)
 
 
 def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effects]:
-    session = state.session
+    session, own = state.session, event
+    if event.monitor:
+        links = {**state.links, event.monitor: event}
+        worst = max(links.values(), key=lambda link: RANK[link.state])
+        event = replace(worst, detail=f"{worst.monitor}: {worst.detail}" if worst.detail else "")
+        state = replace(state, links=links)
     if session is None:
         return replace(state, link=event), Effects()
-    if event.state in (LinkState.QUIET, LinkState.DISCONNECTED):
+    if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
         # A line that brings nothing says nothing of a sensor either.
-        session = replace(session, missing_since={})
-    fact = LinkChanged(session.opened.session, event.at, event.state, event.detail)
+        left = {
+            metric: since
+            for metric, since in session.missing_since.items()
+            if own.monitor and monitor_for(state, metric) != own.monitor
+        }
+        session = replace(session, missing_since=left)
+    fact = LinkChanged(session.opened.session, own.at, own.state, own.detail, own.monitor)
     return replace(state, link=event, session=session), Effects(facts=(fact,))
 
 
@@ -280,7 +357,14 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
         return state, Effects(outcome=(command, outcome))
     if is_at_once(command):
         state = _folded(state, facts)
+        return state, Effects(commit=(command, facts), order=_order_in(facts))
     return state, Effects(commit=(command, facts))
+
+
+def _order_in(facts: Sequence[Fact]) -> tuple[str, CuffOrder] | None:
+    """What the monitor is to be told because of ``facts``."""
+    orders = (fact for fact in facts if isinstance(fact, CuffOrdered))
+    return next(((fact.monitor, fact.order) for fact in orders), None)
 
 
 def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[ChairState, Effects]:
@@ -293,12 +377,14 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
         outcome = replace(outcome, reason="in force, but not yet recorded")
         return state, Effects(event.facts, is_urgent=True, outcome=(command, outcome))
     left: tuple[AlarmEvent, ...] = ()
+    order = None
     if event.result is CommitResult.COMMITTED and not is_at_once(command):
         before, state = state, _folded(state, event.facts)
+        order = _order_in(event.facts)
         if before.session is not None and state.session is None:
             left = tuple(_raised_since(before, before.session, event.facts, now))
     outcome = Outcome(OutcomeKind.DONE, now, command.by.user)
-    return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome))
+    return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome), order=order)
 
 
 def _raised_since(
@@ -314,7 +400,8 @@ def _raised_since(
 def is_at_once(command: Command) -> bool:
     """In force before the record has it: a full disk must not keep an alarm or a pump running."""
     is_stop = isinstance(command, ChangePhase) and command.to in AT_ONCE
-    return is_stop or isinstance(command, AcknowledgeAlarm)
+    is_cancel = isinstance(command, OrderCuff) and command.order is CuffOrder.CANCEL
+    return is_stop or is_cancel or isinstance(command, AcknowledgeAlarm)
 
 
 def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:

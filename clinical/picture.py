@@ -10,6 +10,7 @@ from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
 from clinical.requests import findings, missing
 from clinical.snapshot import AlarmView, ChairView, SessionView
+from clinical.vitals import NATURE
 
 
 def chair_view(state: ChairState, now: datetime) -> ChairView:
@@ -28,6 +29,19 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         session=_session_view(session, now) if session else None,
         is_recording=state.is_recording,
         is_simulated=state.is_simulated,
+        monitors=state.monitors,
+        shown_from=state.shown_from,
+        remarks=_remarks(state) if session else (),
+    )
+
+
+def _remarks(state: ChairState) -> tuple[str, ...]:
+    """SpO2: sensor off patient. The name of the monitor is added where the chair has two."""
+    remarks = state.session.remarks if state.session else {}
+    is_one_of_two = len(state.monitors) > 1
+    return tuple(
+        f"{NATURE[metric].label}: {text}" + (f" ({name})" if is_one_of_two else "")
+        for (name, metric), text in sorted(remarks.items())
     )
 
 
@@ -89,5 +103,6 @@ def _session_view(session: SessionState, now: datetime) -> SessionView:
         findings=found,
         signatures=session.signatures,
         missing=missing(session, found) if is_recovering else (),
+        may_start_cuff=session.may_start_cuff,
         cuff_interval_s=session.preset.cuff_due_s(session.phase),
     )

@@ -13,15 +13,26 @@ from enum import StrEnum
 from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmPriority, Direction
-from clinical.links import LinkState
+from clinical.links import CuffOrder, LinkState
 from clinical.phases import SessionPhase
 from clinical.sign_off import Signature, SignerKind
 from clinical.vitals import Metric, Observation
 
 
 @dataclass(frozen=True, slots=True)
+class Listened:
+    """A monitor that a session was read from, and how far its protocol was proven on that day."""
+
+    name: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """A patient took a chair. ``patient`` is what the screens show: initials, never a full name."""
+    """A patient took a chair. ``patient`` is what the screens show: initials, never a full name.
+
+    ``monitors`` are those of the chair, the first one first; () in the records of early versions.
+    """
 
     session: UUID
     at: datetime
@@ -36,6 +47,7 @@ class SessionOpened:
     checklist: str
     checklist_version: int
     is_simulated: bool
+    monitors: tuple[Listened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +78,64 @@ class BaselineLocked:
 class Vitals:
     """What one frame said of the continuous metrics: one wide row.
 
-    ``observations`` hold each metric at most once, all with ``at`` as ``observed_at``.
+    ``observations`` hold each metric at most once, all with ``at`` as ``observed_at``. ``monitor``
+    is None for a chair with only one. ``is_beside``: the screen showed another monitor's values of
+    these metrics, these are kept beside them.
     """
 
     session: UUID
     at: datetime
     observations: tuple[Observation, ...]
+    monitor: str | None = None
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value with its own time: a cuff pressure, a temperature, a manual entry."""
+    """One value with its own time: a cuff pressure, a temperature, a manual entry.
+
+    ``monitor`` and ``is_beside`` as for Vitals.
+    """
 
     session: UUID
     observation: Observation
+    monitor: str | None = None
+    is_beside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """What a monitor says of its own value of ``metric``, from now on: alarms, exceptions.
+
+    ``text`` joins them with "; "; "" means that it says nothing any more.
+    """
+
+    session: UUID
+    at: datetime
+    monitor: str
+    metric: Metric
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CuffAllowed:
+    """A clinician allowed, or no longer allows, that this cuff is started from the chair page."""
+
+    session: UUID
+    at: datetime
+    by: str
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CuffOrdered:
+    """Somebody started or cancelled a cuff cycle from the chair page."""
+
+    session: UUID
+    at: datetime
+    by: str
+    order: CuffOrder
+    monitor: str
 
 
 class AlarmChange(StrEnum):
@@ -123,6 +179,7 @@ class LinkChanged:
     at: datetime
     state: LinkState
     detail: str
+    monitor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +236,9 @@ Fact = (
     | Reading
     | AlarmEvent
     | LinkChanged
+    | Remarked
+    | CuffAllowed
+    | CuffOrdered
     | Gap
     | ItemAnswered
     | StatementSigned

@@ -18,18 +18,24 @@ from clinical.chair import ChairState, SessionState, alarm_event
 from clinical.checklist import Answer, ChecklistItem, Finding, Verdict
 from clinical.commands import (
     AcknowledgeAlarm,
+    AllowCuff,
     AnswerItem,
     ChangePhase,
     Command,
     LockBaseline,
+    OrderCuff,
     SignStatement,
     StartSession,
 )
+from clinical.links import CuffOrder, LinkState
 from clinical.phases import MOVES, SessionPhase, refusal
 from clinical.record import (
     AlarmChange,
+    CuffAllowed,
+    CuffOrdered,
     Fact,
     ItemAnswered,
+    Listened,
     PhaseChanged,
     SessionOpened,
     StatementSigned,
@@ -78,6 +84,10 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
             return _lock_baseline(command, session, now)
         case AcknowledgeAlarm():
             return _acknowledge(command, state, session, now)
+        case AllowCuff():
+            return (_allow_cuff(command, state, session, now),)
+        case OrderCuff():
+            return (_order_cuff(command, state, session, now),)
         case AnswerItem():
             return _answer(command, session, now)
         case SignStatement():
@@ -167,6 +177,7 @@ def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fac
             checklist=checklist.name,
             checklist_version=checklist.version,
             is_simulated=state.is_simulated,
+            monitors=tuple(Listened(each.name, each.proof) for each in state.monitors),
         ),
         _phase(session, command, SessionPhase.SCHEDULED, SessionPhase.PREPARATION, now),
     )
@@ -244,6 +255,38 @@ def _acknowledge(
     if alarm.acknowledged_by is not None:
         raise Refused(f"{alarm.acknowledged_by} has acknowledged this alarm already")
     return (alarm_event(AlarmChange.ACKNOWLEDGED, state, alarm, now, command.by.user),)
+
+
+def _cuff_monitor(state: ChairState) -> str:
+    """The monitor whose cuff can be worked from here."""
+    able = [each.name for each in state.monitors if each.works_cuff]
+    if not able:
+        raise Refused("no monitor at this chair lets its cuff be worked from here")
+    return able[0]
+
+
+def _allow_cuff(
+    command: AllowCuff, state: ChairState, session: SessionState, now: datetime
+) -> CuffAllowed:
+    _cuff_monitor(state)
+    if command.by.role is Role.NURSE:
+        raise Refused("a clinician decides whether the cuff is started from here")
+    if command.is_allowed is session.may_start_cuff:
+        raise Refused("it is so already")
+    return CuffAllowed(session.opened.session, now, command.by.user, command.is_allowed)
+
+
+def _order_cuff(
+    command: OrderCuff, state: ChairState, session: SessionState, now: datetime
+) -> CuffOrdered:
+    name = _cuff_monitor(state)
+    if command.order is CuffOrder.START:
+        link = state.links.get(name) if len(state.monitors) > 1 else state.link
+        if not session.may_start_cuff:
+            raise Refused("a clinician has not allowed to start the cuff from here")
+        if link is None or link.state is not LinkState.LIVE:
+            raise Refused("the monitor is not heard: start the cuff at the monitor")
+    return CuffOrdered(session.opened.session, now, command.by.user, command.order, name)
 
 
 def _answer(command: AnswerItem, session: SessionState, now: datetime) -> tuple[Fact, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmPriority, Direction
+from clinical.bedside import BedsideMonitor
 from clinical.checklist import Finding
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
@@ -55,6 +56,7 @@ class SessionView:
     signatures: Mapping[str, StatementSigned] | None = None  # by statement id
     missing: tuple[str, ...] = ()
     cuff_interval_s: float | None = None
+    may_start_cuff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class ChairView:
     session: SessionView | None = None
     is_recording: bool = True
     is_simulated: bool = False
+    monitors: tuple[BedsideMonitor, ...] = ()
+    shown_from: Mapping[Metric, str] = field(default_factory=dict)  # monitor; where there are two
+    remarks: tuple[str, ...] = ()  # what the monitors say of their own values
 
 
 def source_of(view: ChairView, metric: Metric) -> Source | None:
@@ -95,7 +100,7 @@ class Change:
 
     ``points`` are the observations that came; an unchanged value is a point too: it renews the
     age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording",
-    "source" (of the heart rate).
+    "source" (of the heart rate), "monitors" (that the numbers are shown from), "remarks".
     """
 
     sequence: int

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 
 from clinical.alarms import AlarmKind, AlarmPriority
+from clinical.bedside import fresh_for
 from clinical.chair import (
     DATA_LOST,
     MISSING_AFTER,
@@ -16,6 +17,8 @@ from clinical.chair import (
     SessionState,
     Signal,
     check_condition,
+    interval_for,
+    link_for,
     lost_condition,
     missing_condition,
 )
@@ -24,8 +27,6 @@ from clinical.phases import SessionPhase
 from clinical.vitals import CUFF, NATURE, Metric
 
 CUFF_GRACE = timedelta(minutes=2)  # a reading is overdue after its interval and this
-STALE_AT_LEAST_S = 10.0
-STALE_INTERVALS = 2.5
 MISSING_WORSE_AFTER = timedelta(seconds=60)  # while infusing
 OVERRUN_SHOWN = timedelta(seconds=60)
 
@@ -39,17 +40,12 @@ def not_updated_condition(metric: Metric) -> str:
     return f"{NATURE[metric].label} NOT UPDATED"
 
 
-LINK_CONDITIONS = [
-    text for state, text in TEXT.items() if text and state is not LinkState.CONNECTING
-]
-SIGN_CONDITIONS = [
-    named(metric) for named in (missing_condition, not_updated_condition) for metric in WATCHED
-]
+LINK_TEXTS = [text for state, text in TEXT.items() if text and state is not LinkState.CONNECTING]
 
 
-def age_limit(state: ChairState) -> timedelta:
+def age_limit(state: ChairState, metric: Metric) -> timedelta:
     """How old a continuous value may be before it says nothing of now."""
-    return timedelta(seconds=max(STALE_AT_LEAST_S, STALE_INTERVALS * state.interval_s))
+    return fresh_for(interval_for(state, metric))
 
 
 def cuff_limit(session: SessionState) -> timedelta | None:
@@ -64,7 +60,7 @@ def lost_at(state: ChairState, session: SessionState, metric: Metric) -> datetim
     if seen_at is None:
         return None
     if metric not in CUFF:
-        return seen_at + age_limit(state)
+        return seen_at + age_limit(state, metric)
     limit = cuff_limit(session)
     if limit is None:
         return None
@@ -115,14 +111,23 @@ def _technical(
 
 
 def _link(state: ChairState, session: SessionState) -> Iterator[Signal]:
-    link = state.link
+    """Each line that brings nothing. Where there are two, the condition names the monitor."""
+    if len(state.monitors) < 2:
+        yield from _line(session, state.link, "")
+    else:
+        for monitor in state.monitors:
+            yield from _line(session, state.links.get(monitor.name), f" {monitor.name}")
+
+
+def _line(session: SessionState, link: LinkEvent | None, whose: str) -> Iterator[Signal]:
     if link is None or link.state is LinkState.CONNECTING:
         # Being opened again, or not heard of since a restart: what was wrong with it still is.
-        yield from _still(session, LINK_CONDITIONS)
+        yield from _still(session, [text + whose for text in LINK_TEXTS])
         return
     text = TEXT[link.state]
     if text is None:
         return
+    text += whose
     is_cut = link.state is LinkState.DISCONNECTED and session.phase is SessionPhase.INFUSING
     onset_at = max(link.at, session.opened.at)
     if is_cut and session.phase_since is not None:
@@ -140,11 +145,11 @@ def _still(session: SessionState, conditions: Container[str]) -> Iterator[Signal
 
 def _missing(state: ChairState, session: SessionState, now: datetime) -> Iterator[Signal]:
     """Signs that were seen and are gone while the line itself is well."""
-    link = state.link
-    if link is None or link.state is LinkState.CONNECTING:
-        yield from _still(session, SIGN_CONDITIONS)
-    elif link.state in (LinkState.LIVE, LinkState.DAMAGED):
-        for metric in WATCHED:
+    for metric in WATCHED:
+        link = link_for(state, metric)
+        if link is None or link.state is LinkState.CONNECTING:
+            yield from _still(session, (missing_condition(metric), not_updated_condition(metric)))
+        elif link.state in (LinkState.LIVE, LinkState.DAMAGED):
             yield from _sensor_off(session, metric, now)
             yield from _never_seen(session, metric, link, now)
             yield from _not_updated(state, session, metric, link, now)
@@ -181,7 +186,7 @@ def _not_updated(
     state: ChairState, session: SessionState, metric: Metric, link: LinkEvent, now: datetime
 ) -> Iterator[Signal]:
     """A sign that the monitor no longer sends, or only with values that no one can have."""
-    seen_at, limit = session.seen_at.get(metric), age_limit(state)
+    seen_at, limit = session.seen_at.get(metric), age_limit(state, metric)
     if seen_at is None or metric in session.missing_since or link.state is not LinkState.LIVE:
         return
     # A line that is just back gets its time to bring the first values.

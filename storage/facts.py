@@ -14,27 +14,33 @@ from sqlmodel import col
 from clinical.record import (
     AlarmEvent,
     BaselineLocked,
+    CuffAllowed,
+    CuffOrdered,
     Fact,
     Gap,
     ItemAnswered,
     LinkChanged,
     PhaseChanged,
     Reading,
+    Remarked,
     SessionOpened,
     StatementSigned,
     StoredSession,
     Vitals,
 )
-from storage import alarms, checklists, observations, sessions, sign_offs
+from storage import alarms, bedside, checklists, observations, sessions, sign_offs
 from storage.ledger import UnknownSession, rows_of
 from storage.models import (
     AlarmEventRow,
     AnswerRow,
     BaselineRow,
+    CuffAllowedRow,
+    CuffOrderRow,
     GapRow,
     LinkChangeRow,
     NumberedRow,
     PhaseChangeRow,
+    RemarkRow,
     SessionRow,
     SignOffRow,
 )
@@ -45,6 +51,9 @@ RareFact = (
     | BaselineLocked
     | AlarmEvent
     | LinkChanged
+    | Remarked
+    | CuffAllowed
+    | CuffOrdered
     | Gap
     | ItemAnswered
     | StatementSigned
@@ -56,6 +65,9 @@ RECORD: dict[type[RareFact], Callable[..., object]] = {
     BaselineLocked: sessions.record_baseline,
     AlarmEvent: alarms.record_alarm_event,
     LinkChanged: sessions.record_link,
+    Remarked: bedside.record_remark,
+    CuffAllowed: bedside.record_cuff_allowed,
+    CuffOrdered: bedside.record_cuff_order,
     Gap: sessions.record_gap,
     ItemAnswered: checklists.record_answer,
     StatementSigned: sign_offs.record_sign_off,
@@ -66,6 +78,9 @@ OF_ROW: dict[type[NumberedRow], Callable[[Any, UUID], RareFact]] = {
     BaselineRow: sessions.baseline_of,
     AlarmEventRow: alarms.alarm_event_of,
     LinkChangeRow: sessions.link_of,
+    RemarkRow: bedside.remark_of,
+    CuffAllowedRow: bedside.cuff_allowed_of,
+    CuffOrderRow: bedside.cuff_order_of,
     GapRow: sessions.gap_of,
     AnswerRow: checklists.answer_of,
     SignOffRow: sign_offs.sign_off_of,

@@ -124,6 +124,9 @@ class SessionRow(Row, table=True):
     checklist: str
     checklist_version: int
     is_simulated: bool
+    monitors: str | None = (
+        None  # JSON: [{"name", "proof"}, ...]; null before there was more than GE
+    )
 
 
 class NumberedRow(Row):
@@ -188,6 +191,33 @@ class LinkChangeRow(NumberedRow, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     state: str
     detail: str
+    monitor: str | None = None
+
+
+class RemarkRow(NumberedRow, table=True):
+    __tablename__ = "monitor_remark"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    monitor: str
+    metric: str
+    text: str
+
+
+class CuffAllowedRow(NumberedRow, table=True):
+    __tablename__ = "cuff_allowed"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    is_allowed: bool
+
+
+class CuffOrderRow(NumberedRow, table=True):
+    __tablename__ = "cuff_order"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    order: str
+    monitor: str
 
 
 class GapRow(NumberedRow, table=True):
@@ -236,21 +266,19 @@ class SignOffRow(NumberedRow, table=True):
     witness_name: str
 
 
-class VitalRow(Row, table=True):
+class VitalColumns(Row):
     """One frame of the continuous metrics; each in its own unit (``clinical.vitals.unit_of``).
 
     ``t_ms`` is ms since 1970 UTC by the host's clock; ``device_ms`` the monitor's own calendar in
     the same measure, without a zone. ``quality`` is a JSON object from each metric that was sent
     without a valid value to the reason (or to "questionable", beside the value); null where all is
     valid. A metric that was not sent is null and not in ``quality``. Only heart and respiratory
-    rate can come from more than one sensor, hence their two sources.
+    rate can come from more than one sensor, hence their two sources. ``monitor`` is null where the
+    chair has only one.
 
     The key has no row number beside it: 124 instead of 187 KiB a session-hour on SQLite. Only
     ever add nullable columns: copying this table takes a clinic offline for half a minute.
     """
-
-    __tablename__ = "vital"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     session_id: int = Field(foreign_key="infusion_session.id", primary_key=True)
     t_ms: int = Field(primary_key=True, sa_type=BIG_INTEGER)
@@ -271,16 +299,28 @@ class VitalRow(Row, table=True):
     rr_source: str | None
     device_ms: int | None = Field(default=None, sa_type=BIG_INTEGER)
     quality: str | None
+    monitor: str | None
 
 
-class ReadingRow(Row, table=True):
+class VitalRow(VitalColumns, table=True):
+    """What the screen showed."""
+
+    __tablename__ = "vital"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+
+class VitalBesideRow(VitalColumns, table=True):
+    """What a second monitor gave while the screen showed the first one's values."""
+
+    __tablename__ = "vital_beside"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+
+class ReadingColumns(Row):
     """One value with its own time. ``source`` is "" where none was named: it is part of the key.
 
     ``device_time`` is what the monitor's clock said (ISO 8601), with a zone only if it gave one.
     """
-
-    __tablename__ = "reading"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     session_id: int = Field(foreign_key="infusion_session.id", primary_key=True)
     t_ms: int = Field(primary_key=True, sa_type=BIG_INTEGER)
@@ -290,6 +330,21 @@ class ReadingRow(Row, table=True):
     quality: str
     device_time: str | None
     measurement_id: str | None
+    monitor: str | None
+
+
+class ReadingRow(ReadingColumns, table=True):
+    """What the screen showed."""
+
+    __tablename__ = "reading"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+
+class ReadingBesideRow(ReadingColumns, table=True):
+    """What a second monitor gave while the screen showed the first one's."""
+
+    __tablename__ = "reading_beside"
+    __table_args__ = {"sqlite_with_rowid": False}
 
 
 class CommandRow(Row, table=True):
@@ -325,6 +380,8 @@ class AuditRow(Row, table=True):
 FACT = Row.metadata.tables["fact"]
 VITAL = Row.metadata.tables["vital"]
 READING = Row.metadata.tables["reading"]
+VITAL_BESIDE = Row.metadata.tables["vital_beside"]
+READING_BESIDE = Row.metadata.tables["reading_beside"]
 
 # All but the accounts.
 APPEND_ONLY = tuple(

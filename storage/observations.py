@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from clinical.record import Reading, Vitals
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source
 from storage.ledger import key_of, keys_of
-from storage.models import READING, VITAL
+from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -62,7 +62,9 @@ def append_vitals(db: Session, frames: Sequence[Vitals]) -> None:
     Raises UnknownSession, and ValueError for a metric that is not continuous.
     """
     keys = keys_of(db, {frame.session for frame in frames})
-    _append(db, VITAL, [_vital_row(keys[frame.session], frame) for frame in frames])
+    for table, is_beside in ((VITAL, False), (VITAL_BESIDE, True)):
+        of_table = [frame for frame in frames if frame.is_beside is is_beside]
+        _append(db, table, [_vital_row(keys[frame.session], frame) for frame in of_table])
 
 
 def append_readings(db: Session, readings: Sequence[Reading]) -> None:
@@ -71,8 +73,9 @@ def append_readings(db: Session, readings: Sequence[Reading]) -> None:
     Raises UnknownSession.
     """
     keys = keys_of(db, {reading.session for reading in readings})
-    rows = [_reading_row(keys[reading.session], reading.observation) for reading in readings]
-    _append(db, READING, rows)
+    for table, is_beside in ((READING, False), (READING_BESIDE, True)):
+        of_table = [reading for reading in readings if reading.is_beside is is_beside]
+        _append(db, table, [_reading_row(keys[each.session], each) for each in of_table])
 
 
 def _append(db: Session, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -93,7 +96,7 @@ def _append(db: Session, table: Table, rows: list[dict[str, Any]]) -> None:
 
 def _vital_row(session_id: int, frame: Vitals) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(VITAL.columns.keys())
-    row |= {"session_id": session_id, "t_ms": t_ms(frame.at)}
+    row |= {"session_id": session_id, "t_ms": t_ms(frame.at), "monitor": frame.monitor}
     reasons = {}
     for observation in frame.observations:
         metric = observation.metric
@@ -111,7 +114,8 @@ def _vital_row(session_id: int, frame: Vitals) -> dict[str, Any]:
     return row
 
 
-def _reading_row(session_id: int, observation: Observation) -> dict[str, Any]:
+def _reading_row(session_id: int, reading: Reading) -> dict[str, Any]:
+    observation = reading.observation
     device_time = observation.device_time
     return {
         "session_id": session_id,
@@ -122,6 +126,7 @@ def _reading_row(session_id: int, observation: Observation) -> dict[str, Any]:
         "quality": observation.quality.value,
         "device_time": None if device_time is None else device_time.isoformat(),
         "measurement_id": observation.measurement_id,
+        "monitor": reading.monitor,
     }
 
 

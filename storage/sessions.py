@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +14,14 @@ from sqlmodel import col
 
 from clinical.links import LinkState
 from clinical.phases import IN_CHAIR, SessionPhase
-from clinical.record import BaselineLocked, Gap, LinkChanged, PhaseChanged, SessionOpened
+from clinical.record import (
+    BaselineLocked,
+    Gap,
+    LinkChanged,
+    Listened,
+    PhaseChanged,
+    SessionOpened,
+)
 from storage.ledger import append, columns_of, fields_of, number_fact
 from storage.models import BaselineRow, GapRow, LinkChangeRow, PhaseChangeRow, SessionRow
 
@@ -25,7 +34,7 @@ def open_session(db: Session, opened: SessionOpened, *, written_at: datetime) ->
     row = SessionRow(
         fact_no=number_fact(db, kind="SessionOpened", written_at=written_at),
         public_id=opened.session,
-        **columns_of(opened),
+        **columns_of(opened) | {"monitors": json.dumps([asdict(one) for one in opened.monitors])},
     )
     db.add(row)
     db.flush()
@@ -58,8 +67,13 @@ def record_gap(db: Session, gap: Gap, *, written_at: datetime) -> GapRow:
 
 
 def opened_of(row: SessionRow) -> SessionOpened:
-    fields = row.model_dump(exclude={"id", "fact_no", "public_id"})
-    return SessionOpened(session=row.public_id, **fields)
+    fields = row.model_dump(exclude={"id", "fact_no", "public_id", "monitors"})
+    return SessionOpened(session=row.public_id, monitors=monitors_of(row), **fields)
+
+
+def monitors_of(row: SessionRow) -> tuple[Listened, ...]:
+    """What the session was read from; () where a version that did not say so wrote it."""
+    return tuple(Listened(**one) for one in json.loads(row.monitors or "[]"))
 
 
 def phase_of(row: PhaseChangeRow, session: UUID) -> PhaseChanged:
@@ -73,7 +87,8 @@ def baseline_of(row: BaselineRow, session: UUID) -> BaselineLocked:
 
 
 def link_of(row: LinkChangeRow, session: UUID) -> LinkChanged:
-    return LinkChanged(**fields_of(row) | {"session": session, "state": LinkState(row.state)})
+    own = {"session": session, "state": LinkState(row.state), "monitor": row.monitor or ""}
+    return LinkChanged(**fields_of(row) | own)
 
 
 def gap_of(row: GapRow, session: UUID) -> Gap:

@@ -29,14 +29,14 @@ def protect(tables: Iterable[str]) -> None:
             op.execute(statement)
 
 
-def unprotect(tables: Iterable[str]) -> None:
-    """Take the triggers off ``tables``, and with the last of them the function."""
+def unprotect(tables: Iterable[str], *, is_last: bool = True) -> None:
+    """Take the triggers off ``tables``, and with the last of all tables the function."""
     is_sqlite = op.get_context().dialect.name == "sqlite"
     for table in tables:
         for change in ("update", "delete") if is_sqlite else ("row", "all"):
             where = "" if is_sqlite else f" ON {table}"
             op.execute(f"DROP TRIGGER {table}_no_{change}{where}")
-    if not is_sqlite:
+    if is_last and not is_sqlite:
         op.execute(f"DROP FUNCTION {FUNCTION}()")
 
 

@@ -6,17 +6,20 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from clinical.alarms import AlarmKind, AlarmPriority, Direction
-from clinical.links import LinkState
+from clinical.links import CuffOrder, LinkState
 from clinical.phases import SessionPhase
 from clinical.record import (
     AlarmChange,
     AlarmEvent,
     BaselineLocked,
+    CuffAllowed,
+    CuffOrdered,
     Gap,
     ItemAnswered,
     LinkChanged,
     PhaseChanged,
     Reading,
+    Remarked,
     SessionOpened,
     StatementSigned,
     Vitals,
@@ -207,6 +210,9 @@ def whole_session() -> list[RareFact]:
         LinkChanged(SESSION, after(1), LinkState.LIVE, ""),
         BaselineLocked(SESSION, after(300), "anna", 121, 81, 94, 68, None, ("n1", "n2")),
         phase(SessionPhase.INFUSING, at=after(310)),
+        Remarked(SESSION, after(400), "masimo-ascii1", Metric.SPO2, "sensor off patient"),
+        CuffAllowed(SESSION, after(410), "kim", is_allowed=True),
+        CuffOrdered(SESSION, after(420), "anna", CuffOrder.START, "dinamap"),
         alarm(alarm_id=alarm_id, at=after(900)),
         LinkChanged(SESSION, after(950), LinkState.DISCONNECTED, "the cable is out"),
         Gap(SESSION, after(955), after(990), "the monitor was not heard"),

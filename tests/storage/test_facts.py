@@ -17,11 +17,15 @@ from clinical.phases import SessionPhase
 from clinical.record import (
     AlarmEvent,
     BaselineLocked,
+    CuffAllowed,
+    CuffOrdered,
     Gap,
     ItemAnswered,
     LinkChanged,
+    Listened,
     PhaseChanged,
     Reading,
+    Remarked,
     SessionOpened,
     StatementSigned,
     Vitals,
@@ -30,7 +34,7 @@ from clinical.sign_off import Signature
 from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
 from storage import facts, observations
 from storage.ledger import UnknownSession, key_of
-from storage.models import READING, VITAL
+from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
 from tests.storage.made_up import (
     SESSION,
     T0,
@@ -62,6 +66,9 @@ RARE = {
     "baseline": st.builds(BaselineLocked, **OF_SESSION),
     "alarm": st.builds(AlarmEvent, **OF_SESSION),
     "link": st.builds(LinkChanged, **OF_SESSION),
+    "remark": st.builds(Remarked, **OF_SESSION),
+    "cuff allowed": st.builds(CuffAllowed, **OF_SESSION),
+    "cuff ordered": st.builds(CuffOrdered, **OF_SESSION),
     "gap": st.builds(Gap, **OF_SESSION),
     "answer": st.builds(ItemAnswered, replaces=st.none(), **OF_SESSION),
     "signature": st.builds(StatementSigned, signature=st.builds(Signature), **OF_SESSION),
@@ -315,3 +322,35 @@ def test_a_session_is_stored_until_the_patient_leaves_the_chair(database):
     assert {o.metric: o.observed_at for o in first}[Metric.HEART_RATE] == after(54)
     assert len(second) == 4, "nothing was measured in the minute before"
     assert infusing.latest[Metric.HEART_RATE].value == 72
+
+
+def test_a_session_says_which_monitors_it_was_read_from(database):
+    listened = (Listened("dinamap", "simulated"), Listened("ivy450c", "capture"))
+    first = replace(opened(), monitors=listened)
+    with database.writing() as db:
+        facts.append(db, first, written_at=T0)
+        assert facts.facts_of(db, session=SESSION) == (first,)
+
+
+def test_what_a_second_monitor_says_is_kept_beside_and_never_mixed(database):
+    shown, beside = frame(1, value=97.0), replace(frame(1, value=91.0), is_beside=True)
+    readings = [
+        *cuff(2, 120.0),
+        *(replace(each, is_beside=True) for each in cuff(3, 180.0, measurement_id="m1")),
+    ]
+    named = [replace(each, monitor="ivy450c") for each in readings]
+    with database.writing() as db:
+        facts.append(db, opened(), written_at=T0)
+        observations.append_vitals(db, [replace(beside, monitor="masimo-ascii1"), shown])
+        observations.append_readings(db, named)
+        key = key_of(db, SESSION)
+        seen = observations.chair_points(db, session=SESSION, since=T0)
+        assert {point.value for point in seen} == {97.0, 120.0, 80.0, 93.0, 70.0}
+        assert observations.latest(db, session_id=key)[Metric.SPO2].value == 97.0
+        assert len(observations.cuffs(db, session_id=key)) == 1
+        (kept,) = db.execute(select(VITAL_BESIDE)).all()
+        assert (kept.monitor, kept.spo2) == ("masimo-ascii1", 91.0)
+        kept_cuff = db.execute(select(READING_BESIDE.c.value, READING_BESIDE.c.monitor)).all()
+        assert (180.0, "ivy450c") in kept_cuff
+        assert len(kept_cuff) == 4
+        assert db.scalar(select(READING.c.monitor)) == "ivy450c"

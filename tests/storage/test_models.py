@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
@@ -56,7 +57,7 @@ def test_a_naive_time_is_refused():
 
 
 def test_every_continuous_metric_has_its_column():
-    own = {"session_id", "t_ms", "hr_source", "rr_source", "device_ms", "quality"}
+    own = {"session_id", "t_ms", "hr_source", "rr_source", "device_ms", "quality", "monitor"}
     assert set(VITAL.columns.keys()) - own == {metric.value for metric in CONTINUOUS}
 
 
@@ -64,7 +65,9 @@ def test_every_continuous_metric_has_its_column():
 def full(database):
     """A database with at least one row in each append-only table."""
     with database.writing() as db:
-        for fact in (*whole_session(), frame(1), *cuff(2, 120)):
+        measured = (frame(1), *cuff(2, 120))
+        beside = [replace(each, is_beside=True, monitor="ivy450c") for each in measured]
+        for fact in (*whole_session(), *measured, *beside):
             facts.append(db, fact, written_at=T0)
         db.add(CommandRow(command_id=uuid4(), kind="AnswerItem", by=NURSE.user, at=T0))
         audit.append(db, at=T0, by=NURSE.user, action="AnswerItem")
