@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators import ge_dri
+from simulators import dinamap, ge_dri, suntech
 from simulators.displayed import Displayed
 from simulators.wire import SerialLine
 
@@ -39,6 +39,14 @@ def _ge_dri(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monit
     return ge_dri.Monitor(showing, begin_unix_s=begin_unix_s)
 
 
+def _dinamap(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return dinamap.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _suntech(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return suntech.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
 def listener(_interval_s: int) -> Client:
     """The client of a monitor that talks unasked."""
     return lambda _t_s: (b"", math.inf)
@@ -54,11 +62,49 @@ def asks_once(request: Callable[[int], bytes]) -> Callable[[int], Client]:
     return make
 
 
+def asks_in_turn(*requests: bytes, gap_s: float = 0.25) -> Callable[[int], Client]:
+    """The client that says ``requests`` one after the other, and all again after its interval."""
+
+    def make(interval_s: int) -> Client:
+        coming: list[tuple[float, bytes]] = []  # in order of time
+
+        def says(t_s: float) -> tuple[bytes, float]:
+            if not coming:
+                coming.extend((t_s + gap_s * n, request) for n, request in enumerate(requests))
+            said = b""
+            while coming[0][0] <= t_s:
+                at_s, request = coming.pop(0)
+                said += request
+                coming.append((at_s + interval_s, request))
+            return said, coming[0][0]
+
+        return says
+
+    return make
+
+
 MONITORS = {
     "ge-dri": Model(
         title="GE Datex-Ohmeda S/5 and CARESCAPE, computer interface (DRI level 10)",
         line=SerialLine(ge_dri.BAUD, ge_dri.PARITY, rtscts=True),
         make=_ge_dri,
         client=asks_once(ge_dri.displayed_request),
+    ),
+    "dinamap": Model(
+        title="GE DINAMAP cuff monitors, host communications",
+        line=SerialLine(dinamap.BAUD, dinamap.PARITY, rtscts=False),
+        make=_dinamap,
+        client=asks_in_turn(
+            dinamap.message(dinamap.THIS_MONITOR + dinamap.READ_CUFF),
+            dinamap.message(dinamap.THIS_MONITOR + dinamap.READ_RATE),
+        ),
+    ),
+    "suntech": Model(
+        title="SunTech Advantage and LX cuff modules",
+        line=SerialLine(suntech.BAUD, suntech.PARITY, rtscts=False),
+        make=_suntech,
+        client=asks_in_turn(
+            suntech.request(suntech.READ_PRESSURE), suntech.request(suntech.READ_RESULT)
+        ),
     ),
 }
