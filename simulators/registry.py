@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators import dinamap, ge_dri, suntech
+from simulators import dinamap, ge_dri, masimo_ascii1, nellcor, nonin_ascii, suntech
 from simulators.displayed import Displayed
 from simulators.wire import SerialLine
 
@@ -45,6 +45,18 @@ def _dinamap(showing: Callable[[float], Displayed], begin_unix_s: float) -> Moni
 
 def _suntech(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
     return suntech.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _masimo(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return masimo_ascii1.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _nellcor(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return nellcor.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _nonin(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return nonin_ascii.Monitor(showing, begin_unix_s=begin_unix_s)
 
 
 def listener(_interval_s: int) -> Client:
@@ -90,6 +102,12 @@ MONITORS = {
         make=_ge_dri,
         client=asks_once(ge_dri.displayed_request),
     ),
+    "masimo-ascii1": Model(
+        title="Masimo Rad-8 oximeter, serial output ASCII 1",
+        line=SerialLine(masimo_ascii1.BAUD, masimo_ascii1.PARITY, rtscts=False),
+        make=_masimo,
+        client=listener,
+    ),
     "dinamap": Model(
         title="GE DINAMAP cuff monitors, host communications",
         line=SerialLine(dinamap.BAUD, dinamap.PARITY, rtscts=False),
@@ -99,6 +117,12 @@ MONITORS = {
             dinamap.message(dinamap.THIS_MONITOR + dinamap.READ_RATE),
         ),
     ),
+    "nellcor": Model(
+        title="Nellcor N-560 oximeter, real-time printout",
+        line=SerialLine(nellcor.BAUD, nellcor.PARITY, rtscts=False),
+        make=_nellcor,
+        client=listener,
+    ),
     "suntech": Model(
         title="SunTech Advantage and LX cuff modules",
         line=SerialLine(suntech.BAUD, suntech.PARITY, rtscts=False),
@@ -106,5 +130,11 @@ MONITORS = {
         client=asks_in_turn(
             suntech.request(suntech.READ_PRESSURE), suntech.request(suntech.READ_RESULT)
         ),
+    ),
+    "nonin-ascii": Model(
+        title="Nonin 7500FO oximeter, serial text",
+        line=SerialLine(nonin_ascii.BAUD, nonin_ascii.PARITY, rtscts=False),
+        make=_nonin,
+        client=listener,
     ),
 }
