@@ -128,6 +128,22 @@ def test_desaturation_lasts_minutes_under_92_and_minutes_under_88(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_capnography_slows_breathing_and_raises_co2_before_saturation_dips_and_all_recover(seed):
+    patient = Patient(named("capnography"), seed)
+    before, first, worst, after = (patient.at(60 * minute) for minute in (5, 15, 19.5, 35))
+    rates = [screen.co2_resp_rpm for screen in (before, worst, after)]
+    assert rates == pytest.approx([14, 6, 14], abs=3)
+    co2_mmhg = [
+        screen.etco2_pct / 100 * screen.ambient_mmhg for screen in (before, first, worst, after)
+    ]
+    assert co2_mmhg == pytest.approx([38.5, 48, 55, 39], abs=2.5)
+    saturations = [screen.spo2_pct for screen in (before, worst, after)]
+    assert saturations == pytest.approx([98, 92, 97.5], abs=1)
+    assert first.spo2_pct > 95
+    assert all(patient.at(t_s).co2_resp_rpm <= 8 for t_s in range(16 * 60, 20 * 60))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_bradycardia_is_under_50_for_minutes_then_at_most_40(seed):
     patient = Patient(named("bradycardia"), seed)
     assert all(patient.at(t_s).heart_rate_bpm < 50 for t_s in range(13 * 60, 21 * 60))
