@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
-from devices.protocols import ge_dri
+from devices.protocols import ge_dri, masimo_ascii1, nellcor, nonin_ascii
 from devices.protocols.line import Garbled, LineSettings
 
 
@@ -61,7 +61,8 @@ class CuffTalk(Talk, Protocol):
 class ProtocolEntry:
     """A monitor's protocol. ``translate`` takes the messages of this entry's own decoder.
 
-    ``works_cuff``: ``talk`` makes a CuffTalk.
+    ``works_cuff``: ``talk`` makes a CuffTalk. ``caution`` is a sentence for the chair page: what
+    about this monitor is known less well than its numbers look.
     """
 
     title: str
@@ -73,6 +74,7 @@ class ProtocolEntry:
     proof: Proof
     has_checksum: bool
     works_cuff: bool = False
+    caution: str = ""
 
 
 # The name is the one of the command line, of tests/vectors/ and of the simulator ("-" as "_").
@@ -82,5 +84,25 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(ge_dri.SETTINGS, ge_dri.Decoder, ge_dri.Talk, ge_dri.translate, ge_dri.METRICS),
         proof=Proof.CAPTURE,
         has_checksum=True,
+    ),
+    "masimo-ascii1": ProtocolEntry(
+        "Masimo Rad-8, Radical-5 and Radical-7 oximeters (ASCII 1)",
+        *(masimo_ascii1.SETTINGS, masimo_ascii1.Decoder, masimo_ascii1.Talk),
+        *(masimo_ascii1.translate, masimo_ascii1.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=False,
+    ),
+    "nellcor": ProtocolEntry(
+        "Nellcor N-560, N-595 and NPB-190/290/295 oximeters (real-time printout)",
+        *(nellcor.SETTINGS, nellcor.Decoder, nellcor.Talk, nellcor.translate, nellcor.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=False,
+    ),
+    "nonin-ascii": ProtocolEntry(
+        "Nonin 7500, Avant, 8500 and 9847 oximeters (real-time text)",
+        *(nonin_ascii.SETTINGS, nonin_ascii.Decoder, nonin_ascii.Talk),
+        *(nonin_ascii.translate, nonin_ascii.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=False,
     ),
 }

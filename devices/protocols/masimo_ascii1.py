@@ -1,0 +1,209 @@
+"""How does a Masimo oximeter speak? Serial text "ASCII 1": one line of KEY=value fields a second.
+
+    03/14/26 09:30:00 SN=0000123456 SPO2=097% BPM=072 PI=02.35% ... ALARM=0000 EXC=000800 CR LF
+
+9600 8N1, unasked. Which keys there are, in which order and how wide the two words of flags are
+depends on the model; so fields are found by key. There is no checksum: a line with anything odd in
+it is not believed at all. Numbers are still printed while the flags say that the sensor is off.
+
+Sources: Rad-8 operator's manual (line, ranges, exception bits 0-11), called [R]; mdpnp/mdpnp
+devices/masimo and its older Radical header (keys, all bits), called [M]; nmenon/masimo-datacapture
+(alarm bits 0-5 by experiment, a Radical-7's line); Iukekini/Baby-Monitor-Masimo-Pulse-Oximeter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from clinical.vitals import Metric, Observation, Quality, Source
+from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.listening import Listening
+from devices.protocols.text_lines import Line, Lines, moment
+
+SETTINGS = LineSettings(baud=9600, interval_s=1.0)
+
+LONGEST_LINE = 512  # bytes; the longest known, a Radical-7 with colour screen, has 176
+LINE = re.compile(
+    rb"(\d\d)/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)((?: +[A-Z][A-Z0-9]*=[0-9A-Za-z.%+-]+)+)"
+)
+FIELD = re.compile(rb"([^ =]+)=([^ ]+)")
+# A dash where a digit is due: not available [M].
+FORMS = {
+    b"SPO2": re.compile(rb"[\d-]{3}%"),
+    b"BPM": re.compile(rb"[\d-]{3}%?"),  # a sign after the dashes was seen
+    b"PI": re.compile(rb"[\d-]{2}\.[\d-]{2}%?"),  # colour screens print no sign
+    b"ALARM": re.compile(rb"[\dA-F]{2}|[\dA-F]{4}|[\dA-F]{6}"),
+    b"EXC": re.compile(rb"[\dA-F]{3}|[\dA-F]{6,7}"),
+}
+NEEDED = {b"SPO2", b"BPM", b"ALARM"}
+
+# What the instrument can show [R]; anything else is no value.
+SPO2_PCT = (1, 100)
+PULSE_RATE = (25, 240)
+PERFUSION_INDEX_PCT = (0.0, 20.0)
+
+METRICS = frozenset({Metric.SPO2, Metric.PULSE_RATE, Metric.PERFUSION_INDEX})
+
+# Bit -> what it says, and of which values. Bits 8-11 are alarms of SpCO and SpMet, which are not
+# read. 6-13: [M] alone.
+_BOTH = frozenset({Metric.SPO2, Metric.PULSE_RATE})
+ALARMS = {
+    0: ("SpO2 above limit", {Metric.SPO2}),
+    1: ("SpO2 below limit", {Metric.SPO2}),
+    2: ("pulse rate above limit", {Metric.PULSE_RATE}),
+    3: ("pulse rate below limit", {Metric.PULSE_RATE}),
+    4: ("alarm sounding", _BOTH),
+    5: ("alarm silenced", _BOTH),
+    6: ("battery low", _BOTH),
+    12: ("desaturation index alarm", {Metric.SPO2}),
+    13: ("PI change alarm", {Metric.PERFUSION_INDEX}),
+}
+# All values come from one sensor. Left out: 8, which [R] reserves and [M] calls an incompatible
+# sensor; 11, which is set in normal use; 21 and 22, which are about SpCO and SpMet.
+EXCEPTIONS = {
+    0: "no sensor",
+    1: "sensor defective",
+    2: "low perfusion",
+    3: "pulse search",
+    4: "interference",
+    5: "sensor off patient",
+    6: "ambient light",
+    7: "sensor unrecognised",
+    10: "low signal quality",
+    12: "no cable",
+    13: "cable life expired",
+    14: "cable incompatible",
+    15: "cable unrecognised",
+    16: "cable defective",
+    17: "sensor calibrating",
+    18: "sensor life expired",
+    19: "emitter temperature out of range",
+    20: "sensor current limit exceeded",
+}
+NO_VALUE = sum(1 << bit for bit in (0, 1, 3, 5, 7, 12))
+DOUBTFUL = sum(1 << bit for bit in (2, 4, 6, 10))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line as printed. None: dashes, or a key that this model does not have.
+
+    ``clock`` is None where the digits name no moment. ``alarms`` and ``exceptions`` are the bits
+    of ALARM and EXC.
+    """
+
+    offset: int
+    clock: datetime | None
+    serial_number: str | None
+    spo2_pct: int | None
+    pulse_rate: int | None
+    has_perfusion_index: bool
+    perfusion_index_pct: float | None
+    alarms: int
+    exceptions: int | None
+
+
+Message = Record
+
+
+class Decoder:
+    """Turns the line's bytes into records; knows neither port nor time."""
+
+    def __init__(self) -> None:
+        self._lines = Lines(LONGEST_LINE)
+
+    def feed(self, data: bytes) -> list[Message | Garbled]:
+        """Return the messages that ``data`` completes, in wire order; keep the rest."""
+        # NUL bytes before a line were seen (Iukekini); a line of nothing else is an empty one.
+        return [_parse(line) for line in self._lines.feed(data) if line.text.strip(b"\0 ")]
+
+
+def _parse(line: Line) -> Message | Garbled:
+    def garbled(reason: str) -> Garbled:
+        return Garbled(line.text, reason, line.offset)
+
+    if not line.is_whole:
+        return garbled(f"more than {LONGEST_LINE} bytes without an end of line")
+    read = LINE.fullmatch(line.text.lstrip(b"\0").rstrip(b" "))
+    if not read:
+        return garbled("not a date, a time and KEY=value fields")
+    found = FIELD.findall(read[7])
+    fields = dict(found)
+    if len(fields) < len(found):
+        return garbled("a key stands there twice")
+    if missing := NEEDED - fields.keys():
+        return garbled("no " + b", ".join(sorted(missing)).decode())
+    for key, form in FORMS.items():
+        if key in fields and not form.fullmatch(fields[key]):
+            return garbled(f"{key.decode()} is {fields[key].decode()}")
+
+    month, day, year, hour, minute, second = (int(digits) for digits in read.groups()[:6])
+    serial_number = fields.get(b"SN")
+    exceptions = fields.get(b"EXC")
+    return Record(
+        line.offset,
+        moment(year, month, day, hour, minute, second),
+        None if serial_number is None else serial_number.decode(),
+        _whole(fields[b"SPO2"]),
+        _whole(fields[b"BPM"]),
+        b"PI" in fields,
+        _hundredths(fields.get(b"PI", b"-")),
+        int(fields[b"ALARM"], 16),
+        None if exceptions is None else int(exceptions, 16),
+    )
+
+
+def _whole(printed: bytes) -> int | None:
+    return None if b"-" in printed else int(printed.rstrip(b"%"))
+
+
+def _hundredths(printed: bytes) -> float | None:
+    return None if b"-" in printed else float(printed.rstrip(b"%"))
+
+
+def translate(message: Message, observed_at: datetime) -> list[Observation]:
+    """What ``message`` says, in Vigil's metrics and units; ``observed_at``: when it arrived.
+
+    No value where it is dashed or outside what the instrument can show, nor while an exception
+    says that there can be none, whatever is printed. In doubt while one says that the signal is
+    poor, and where a line carries no exceptions at all. Bits 13-20 are told and change nothing.
+    """
+    sent, flags = message, message.exceptions or 0
+
+    def seen(metric: Metric, value: float | None, possible: tuple[float, float]) -> Observation:
+        lowest, highest = possible
+        if value is None or not lowest <= value <= highest or flags & NO_VALUE:
+            value, quality = None, Quality.UNAVAILABLE
+        else:
+            is_doubtful = sent.exceptions is None or flags & DOUBTFUL
+            value, quality = float(value), Quality.QUESTIONABLE if is_doubtful else Quality.VALID
+        remarks = _remarks(metric, sent.alarms, flags)
+        return Observation(
+            metric, value, quality, observed_at, Source.SPO2, sent.clock, remarks=remarks
+        )
+
+    found = [
+        seen(Metric.SPO2, sent.spo2_pct, SPO2_PCT),
+        seen(Metric.PULSE_RATE, sent.pulse_rate, PULSE_RATE),
+    ]
+    if sent.has_perfusion_index:
+        found.append(seen(Metric.PERFUSION_INDEX, sent.perfusion_index_pct, PERFUSION_INDEX_PCT))
+    return found
+
+
+def _remarks(metric: Metric, alarms: int, exceptions: int) -> tuple[str, ...]:
+    """The bits that are set and concern ``metric``, in words: alarms first, lowest bit first."""
+    if not alarms and not exceptions:
+        return ()
+    of_alarms = [words for bit, (words, of) in ALARMS.items() if alarms >> bit & 1 and metric in of]
+    of_sensor = [words for bit, words in EXCEPTIONS.items() if exceptions >> bit & 1]
+    return (*of_alarms, *of_sensor)
+
+
+class Talk(Listening):
+    """The monitor talks unasked."""
+
+    def __init__(self) -> None:
+        super().__init__(SETTINGS)
