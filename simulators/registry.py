@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators import dinamap, ge_dri, masimo_ascii1, nellcor, nonin_ascii, suntech
+from simulators import (
+    capnostream,
+    dinamap,
+    ge_dri,
+    ivy450c,
+    masimo_ascii1,
+    nellcor,
+    nonin_ascii,
+    suntech,
+)
 from simulators.displayed import Displayed
 from simulators.wire import SerialLine
 
@@ -57,6 +66,14 @@ def _nellcor(showing: Callable[[float], Displayed], begin_unix_s: float) -> Moni
 
 def _nonin(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
     return nonin_ascii.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _capnostream(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return capnostream.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _ivy450c(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return ivy450c.Monitor(showing, begin_unix_s=begin_unix_s)
 
 
 def listener(_interval_s: int) -> Client:
@@ -116,6 +133,18 @@ MONITORS = {
             dinamap.message(dinamap.THIS_MONITOR + dinamap.READ_CUFF),
             dinamap.message(dinamap.THIS_MONITOR + dinamap.READ_RATE),
         ),
+    ),
+    "capnostream": Model(
+        title="Oridion (Medtronic) Capnostream 20 and 20p",
+        line=SerialLine(capnostream.BAUD, capnostream.PARITY, rtscts=False),
+        make=_capnostream,
+        client=capnostream.client,
+    ),
+    "ivy450c": Model(
+        title="Ivy 450C, serial output ANSAR-B",
+        line=SerialLine(ivy450c.BAUD, ivy450c.PARITY, rtscts=False),
+        make=_ivy450c,
+        client=listener,
     ),
     "nellcor": Model(
         title="Nellcor N-560 oximeter, real-time printout",
