@@ -25,7 +25,6 @@ class CuffWatch:
 
     def __init__(self) -> None:
         self.is_measuring = False
-        self.since_s = 0.0  # when the running cycle was first seen
         self._is_skipping = False
         self._last = Cuff()
         self._appeared_s: float | None = None  # the newest reading seen
@@ -52,10 +51,7 @@ class CuffWatch:
             ended = Ended(cuff.reading, appeared_s)
         if self._is_skipping and (ended or not is_measuring):
             self._is_skipping, ended = False, None
-        is_shown = is_measuring and not self._is_skipping
-        if is_shown and not self.is_measuring:
-            self.since_s = t_s
-        self.is_measuring = is_shown
+        self.is_measuring = is_measuring and not self._is_skipping
         self._last = cuff
         self._appeared_s = appeared_s
         return ended

@@ -13,8 +13,9 @@ do not say; those choices are marked.
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from simulators.cuff import CuffWatch
 from simulators.displayed import CuffReading, Displayed
@@ -293,7 +294,7 @@ def pressure_reply(mmhg: float | None) -> bytes:
 
 
 def version_reply(text: str) -> bytes:
-    return frame(text.encode("ascii").ljust(VERSION_SIZE, b"\0")[:VERSION_SIZE])
+    return frame(text.encode("ascii").ljust(VERSION_SIZE)[:VERSION_SIZE])
 
 
 def result_reply(
@@ -303,22 +304,62 @@ def result_reply(
     error: int = 0,
     status: int = 0,
     test_codes: bytes = bytes(8),
+    spare_17: int = 0,
+    spare_21: bytes = bytes(2),
 ) -> bytes:
     """The result frame; what is not there is 0. ``beats``: by default those of the deflation."""
     rate = reading.pulse_bpm or 0.0
     return frame(
         struct.pack(
-            "<HHBB8sBxHBxx",
+            "<HHBB8sBBHB2s",
             _whole(reading.systolic_mmhg, 0xFFFF),
             _whole(reading.diastolic_mmhg, 0xFFFF),
             _whole(rate * STEPS * STEP_S / 60 if beats is None else beats, 0xFF),
             status,
             test_codes,
             _whole(rate, 0xFF),
+            spare_17,
             _whole(reading.mean_mmhg, 0xFFFF),
             error,
+            spare_21,
         )
     )
+
+
+def vector_frame(values: Mapping[str, Any]) -> bytes:
+    """One reply from the words of a test vector, as tests/vectors/suntech.toml explains them.
+
+    Raises ValueError for a key or a kind of reply that is not listed there.
+    """
+    given = dict(values)
+    kind = given.pop("reply")
+    if kind == "acknowledgement":
+        wire = acknowledgement(given.pop("letter").encode("ascii"))
+    elif kind == "cuff pressure":
+        wire = pressure_reply(given.pop("pressure_mmhg", None))
+    elif kind == "calibration":
+        wire = frame(bytes(given.pop("data")))
+    elif kind == "version":
+        wire = version_reply(given.pop("text"))
+    elif kind == "result":
+        pressures = {
+            name: given.pop(name, None)
+            for name in ("systolic_mmhg", "diastolic_mmhg", "mean_mmhg", "pulse_bpm")
+        }
+        wire = result_reply(
+            CuffReading(**pressures),
+            beats=given.pop("beats"),
+            error=given.pop("error"),
+            status=given.pop("status"),
+            test_codes=bytes(given.pop("test_codes")),
+            spare_17=given.pop("spare_17"),
+            spare_21=bytes(given.pop("spare_21")),
+        )
+    else:
+        raise ValueError(f"vector: expected a documented reply, got {kind}")
+    if given:
+        raise ValueError(f"vector: expected only documented keys, got {', '.join(sorted(given))}")
+    return wire
 
 
 def _whole(number: float | None, largest: int) -> int:
