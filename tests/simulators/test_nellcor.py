@@ -16,7 +16,7 @@ WELL = Displayed(spo2_pct=97, pulse_bpm=72, pleth_modulation_pct=2.5)
 OFF = Displayed()
 UNPLUGGED = Displayed(attached=frozenset())
 HEADINGS = [
-    "N-560    VERSION 1.56.00    CRC:XXXX  SpO2 Limit: 85-100%    PR Limit: 40-170BPM",
+    "N-560    VERSION 1.56.00    CRC:XXXX  SpO2 Limit: 90-100%    PR Limit: 50-140BPM",
     "                             ADULT            0SAT-S ",
     "TIME                 %SpO2   BPM     PA     Status",
 ]
@@ -48,22 +48,26 @@ def values(lines: list[str]) -> list[str]:
     [
         (WELL, "14-Mar-26 09:30:00    97      72      40                     "),
         (
-            Displayed(spo2_pct=84, pulse_bpm=73, pleth_modulation_pct=2.4, is_pulse_noisy=True),
-            "14-Mar-26 09:30:00    84*     73      38    MO SL            ",
+            Displayed(spo2_pct=89, pulse_bpm=73, pleth_modulation_pct=2.4, is_pulse_noisy=True),
+            "14-Mar-26 09:30:00    89*     73      38    MO SL            ",
         ),
         (OFF, "14-Mar-26 09:30:00   ---     ---     ---    SO               "),
         (UNPLUGGED, "14-Mar-26 09:30:00   ---     ---     ---    SD               "),
         (
-            Displayed(spo2_pct=100, pulse_bpm=171),
-            "14-Mar-26 09:30:00   100     171*    ---          PH         ",
+            Displayed(spo2_pct=100, pulse_bpm=141),
+            "14-Mar-26 09:30:00   100     141*    ---          PH         ",
         ),
         (
-            Displayed(spo2_pct=85, pulse_bpm=39, pleth_modulation_pct=90),
-            "14-Mar-26 09:30:00    85      39*    999          PL         ",
+            Displayed(spo2_pct=90, pulse_bpm=49, pleth_modulation_pct=90),
+            "14-Mar-26 09:30:00    90      49*    999          PL         ",
         ),
         (
-            Displayed(spo2_pct=None, pulse_bpm=170),
-            "14-Mar-26 09:30:00   ---     170     ---                     ",
+            Displayed(spo2_pct=90, pulse_bpm=50),
+            "14-Mar-26 09:30:00    90      50     ---                     ",
+        ),
+        (
+            Displayed(spo2_pct=None, pulse_bpm=140),
+            "14-Mar-26 09:30:00   ---     140     ---                     ",
         ),
     ],
 )
@@ -93,14 +97,14 @@ def test_the_headings_return_at_once_when_a_limit_changes():
         spo2_low_pct=98, spo2_high_pct=100, pulse_low_bpm=60, pulse_high_bpm=170
     )
     first, *rest = printed(oximeter, 12 + 60, 10)
-    assert first == HEADINGS[0].replace("85-100%", "98-100%").replace("40-170", "60-170")
+    assert first == HEADINGS[0].replace("90-100%", "98-100%").replace("50-140", "60-170")
     assert rest[2].endswith(" 97*     72      40       SL            ")
     assert [n for n, line in enumerate(rest) if line == first] == [24]
 
 
 def test_the_n_595_says_its_response_mode_and_spells_the_column_otherwise():
     assert printed(monitor(model="n-595", sat_s=25, is_neonatal=True), 1)[:3] == [
-        "N-595    VERSION 1.0.0.0    CRC:XXXX  SpO2 Limit: 85-100%    PR Limit: 40-170BPM",
+        "N-595    VERSION 1.0.0.0    CRC:XXXX  SpO2 Limit: 90-100%    PR Limit: 50-140BPM",
         "                             NEO             25SAT-S   SPO2 RESP MODE: NORMAL",
         "TIME                 %SPO2   BPM     PA     Status",
     ]
@@ -179,8 +183,8 @@ def test_the_last_of_several_words_counts_and_all_else_is_ignored():
 
 
 def test_the_adult_limits_are_those_of_the_first_heading():
-    assert (ADULT.spo2_low_pct, ADULT.spo2_high_pct) == (85, 100)
-    assert (ADULT.pulse_low_bpm, ADULT.pulse_high_bpm) == (40, 170)
+    assert (ADULT.spo2_low_pct, ADULT.spo2_high_pct) == (90, 100)
+    assert (ADULT.pulse_low_bpm, ADULT.pulse_high_bpm) == (50, 140)
 
 
 @pytest.mark.parametrize(
