@@ -32,7 +32,7 @@ AMPLITUDE_PER_PCT = 16  # PA has no unit; this makes an ordinary pulse as high a
 SEARCH_S = 16.0  # R: eight lines of zeros after the sensor came back
 HOLDS_S = 2.0
 
-# Narrower than the factory's, so that the scripted patients reach them.
+# Ours; the sources do not give the factory's. The scripted patients reach them.
 ADULT = Limits(spo2_low_pct=90, spo2_high_pct=100, pulse_low_bpm=50, pulse_high_bpm=140)
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

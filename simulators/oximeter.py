@@ -45,7 +45,7 @@ class Limits:
     pulse_high_bpm: int | None
 
     def spo2_is(self, reading: Reading) -> str:
-        """``low``, ``high`` or ````, and always ```` unless the sensor is on."""
+        """Beyond which limit: low, high or empty for none. None unless the sensor is on."""
         return _side(reading, reading.spo2_pct, self.spo2_low_pct, self.spo2_high_pct)
 
     def pulse_is(self, reading: Reading) -> str:
