@@ -12,6 +12,7 @@ a pulse are in neither: here they are our own, and options where a test may want
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from simulators import waves
 from simulators.displayed import Displayed, Module, RateSource
@@ -227,6 +228,55 @@ def packet(
 def line(name: str, values: Sequence[str], label: str = "", alarm: str = "") -> str:
     """One line of the text, without its CR: it says itself how many values it has."""
     return f"{name}=" + ";".join([str(len(values)), *values, label, alarm])
+
+
+# The lines of a vector: name, what its keys begin with, which keys its values have.
+VECTOR_LINES = (
+    ("HR", "hr", ("heart_rate",)),
+    ("RR", "rr", ("resp_rate",)),
+    ("ETCO2", "etco2", ("etco2",)),
+    ("SPO2", "spo2", ("spo2",)),
+    ("NIBP", "nibp", ("nibp_systolic", "nibp_diastolic", "nibp_mean", "nibp_pulse")),
+    ("P1", "p1", ("p1_systolic", "p1_diastolic", "p1_mean")),
+    ("P2", "p2", ("p2_systolic", "p2_diastolic", "p2_mean")),
+    ("T1", "t1", ("t1",)),
+    ("T2", "t2", ("t2",)),
+)
+
+
+def vector_frame(values: Mapping[str, Any]) -> bytes:
+    """One packet from the words of a test vector; a missing number is an empty field.
+
+    ``ecg resp pleth p1_wave p2_wave`` are the one byte that fills the wave. Numbers: the keys of
+    VECTOR_LINES (mmHg, /min, %, deg C), and ``pulse``, which makes the label of SPO2. Texts:
+    ``hr_label`` and ``hr_alarm`` and so on for each line. Raises ValueError for any other key.
+    """
+    given = dict(values)
+    ecg = bytes([given.pop("ecg")]) * ECG_PER_S
+    others = [
+        bytes([given.pop(name)]) * OTHERS_PER_S for name in ("resp", "pleth", "p1_wave", "p2_wave")
+    ]
+    if "pulse" in given:
+        given["spo2_label"] = f"PR={_whole(given.pop('pulse')):<3}"
+    lines = []
+    for name, short, keys in VECTOR_LINES:
+        numbers = [given.pop(key, None) for key in keys]
+        shown = [
+            "" if n is None else f"{n:.1f}" if name in ("T1", "T2") else _whole(n) for n in numbers
+        ]
+        label, alarm = given.pop(f"{short}_label", ""), given.pop(f"{short}_alarm", "")
+        lines.append(line(name, shown, label, alarm))
+    if given:
+        raise ValueError(f"vector: expected only documented keys, got {', '.join(sorted(given))}")
+    respiration, pleth, pressure_1, pressure_2 = others
+    return packet(
+        lines,
+        ecg=ecg,
+        respiration=respiration,
+        pleth=pleth,
+        pressure_1=pressure_1,
+        pressure_2=pressure_2,
+    )
 
 
 def _ecg_rate(shown: Displayed) -> float | None:

@@ -5,7 +5,9 @@ Packets are taken apart by the few lines of ``parts``, written for these tests a
 
 import itertools
 import math
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -73,6 +75,19 @@ def seconds(showing: Callable[[float], Displayed], count: int, **how: Any) -> li
 def peaks(samples: bytes, above: int) -> list[int]:
     """Where ``samples`` come to rise above a level."""
     return [at for at in range(1, len(samples)) if samples[at] > above >= samples[at - 1]]
+
+
+def test_writes_the_vectors_byte_for_byte():
+    path = Path(__file__).parents[1] / "vectors" / "ivy450c.toml"
+    for vector in tomllib.loads(path.read_text())["frames"]:
+        if "values" in vector:
+            assert ivy450c.vector_frame(vector["values"]) == bytes.fromhex(vector["hex"])
+
+
+def test_a_misspelt_key_of_a_vector_is_refused():
+    waves = {"ecg": 100, "resp": 0, "pleth": 0, "p1_wave": 0, "p2_wave": 0}
+    with pytest.raises(ValueError, match="heart_rat"):
+        ivy450c.vector_frame({**waves, "heart_rat": 60})
 
 
 def test_the_lines_are_those_of_the_recording_in_its_order():
