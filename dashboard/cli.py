@@ -69,6 +69,9 @@ def demo(
         Path | None, typer.Option(help="Write address and accounts to this file as JSON.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the demo's record.")] = None,
+    monitors: Annotated[
+        str, typer.Option(help="At each chair: names with commas between, + for two at one chair.")
+    ] = "ge-dri",
 ) -> None:
     """A simulated clinic of four chairs, in the browser. SIMULATED DATA, not for clinical use."""
     import threading
@@ -80,13 +83,16 @@ def demo(
     from dashboard.demo import HOST, Demo, NotADemo, write_accounts
     from dashboard.serving import PortBusy, bind, serve, url_of
 
+    at_chairs = _monitors_of(monitors)
     try:
         listener = bind(HOST, port)
     except PortBusy as busy:
         _fail(f"{busy}; --port chooses another", 1)
     url, port = url_of(listener), listener.getsockname()[1]
     try:
-        shown = Demo(port=port, speed=speed, seed=seed, is_fresh=fresh, data=data)
+        shown = Demo(
+            port=port, speed=speed, seed=seed, is_fresh=fresh, data=data, monitors=at_chairs
+        )
     except NotADemo as error:
         _fail(error)
     stop = threading.Event()
@@ -316,6 +322,20 @@ def _config(file: Path) -> Config:
         return read_config(file)
     except Malformed as error:
         _fail(error)
+
+
+def _monitors_of(text: str) -> list[list[str]]:
+    """``ge-dri,dinamap+masimo-ascii1`` as the monitors of each chair."""
+    from devices.registry import PROTOCOLS
+
+    chairs = [[name.strip() for name in chair.split("+")] for chair in text.split(",")]
+    for names in chairs:
+        for name in names:
+            if name not in PROTOCOLS:
+                _fail(f"expected monitors, each one of {', '.join(PROTOCOLS)}, got {name!r}")
+        if len(set(names)) < len(names):
+            _fail(f"expected two monitors of different kinds at a chair, got {'+'.join(names)}")
+    return chairs
 
 
 def _forget_accounts(file: Path) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
+from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState
 from clinical.clock import Clock
 from clinical.engine import Engine
-from clinical.links import LinkEvent
+from clinical.links import CuffOrder, LinkEvent
 from clinical.monitor import Observed
 from clinical.ports import RecorderState
-from dashboard.config import Config
+from dashboard.config import ChairConfig, Config
 from dashboard.live import LiveHub
 from devices.link import Frame
 from devices.registry import PROTOCOLS
@@ -31,6 +32,27 @@ from storage.observations import chair_points
 from storage.writer import StorageWriter
 
 log = logging.getLogger(__name__)
+
+
+def chair_state(chair: ChairConfig, is_simulated: bool) -> ChairState:
+    """The chair as it begins, with its monitors as the registry knows them."""
+    monitors = tuple(
+        BedsideMonitor(
+            name=each.monitor,
+            title=entry.title,
+            metrics=entry.metrics,
+            proof=entry.proof.value,
+            interval_s=entry.settings.interval_s,
+            prefers=each.prefers,
+            works_cuff=entry.works_cuff,
+            caution=entry.caution,
+        )
+        for each in chair.monitors
+        for entry in [PROTOCOLS[each.monitor]]
+    )
+    slowest_s = max(each.interval_s for each in monitors)
+    return ChairState(chair.number, chair.name, slowest_s, is_simulated, monitors)
+
 
 TREND = timedelta(hours=2)  # how much of an open session is shown again after a restart
 
@@ -62,35 +84,25 @@ class Clinic:
             on_state=self._recorder_changed,
         )
         self.engine = Engine(
-            [
-                ChairState(
-                    chair.number,
-                    chair.name,
-                    PROTOCOLS[chair.monitor].settings.interval_s,
-                    config.is_simulated,
-                )
-                for chair in config.chairs
-            ],
+            [chair_state(chair, config.is_simulated) for chair in config.chairs],
             recorder=self.writer,
             feed=self.hub,
             clock=clock,
+            order=self._pass_on,
         )
         run = uuid4().hex[:8]
-        self.links = [
-            Supervisor(
-                chair.name,
-                chair.port,
-                PROTOCOLS[chair.monitor],
+        self._links = {
+            (chair.number, each.monitor): Supervisor(
+                f"{chair.name}, {each.monitor}",
+                each.port,
+                PROTOCOLS[each.monitor],
                 clock,
-                self._receiver(chair.number),
-                baud=chair.baud,
-                ids=f"{run}-{chair.number}",
+                self._receiver(chair, each.monitor),
+                baud=each.baud,
+                ids=f"{run}-{chair.number}-{index}",
             )
             for chair in config.chairs
-        ]
-        self._interval_of = {
-            chair.number: partial(getattr, link, "interval_s")
-            for chair, link in zip(config.chairs, self.links, strict=True)
+            for index, each in enumerate(chair.monitors, 1)
         }
 
     def start(self) -> None:
@@ -98,11 +110,11 @@ class Clinic:
         self._resume()
         self._is_running = True
         self.engine.start()
-        for link in self.links:
+        for link in self._links.values():
             link.start()
 
     def stop(self) -> None:
-        for link in self.links:
+        for link in self._links.values():
             link.stop()
         if self._is_running:
             self.engine.stop()
@@ -123,15 +135,23 @@ class Clinic:
                 self.hub.fill(chair, chair_points(db, session=stored.opened.session, since=since))
                 self.engine.resume(stored, chair)
 
-    def _receiver(self, chair: int) -> Callable[[LinkEvent | Frame], None]:
+    def _receiver(self, chair: ChairConfig, monitor: str) -> Callable[[LinkEvent | Frame], None]:
+        """What takes in a line's facts; they name their monitor where the chair has two."""
+        number = chair.number
+        name = monitor if len(chair.monitors) > 1 else ""
+
         def receive(fact: LinkEvent | Frame) -> None:
             if isinstance(fact, Frame):
-                interval_s = self._interval_of[chair]()
-                self.engine.post(chair, Observed(fact.observations, fact.received_at, interval_s))
+                interval_s = self._links[number, monitor].interval_s
+                seen = Observed(fact.observations, fact.received_at, interval_s, name)
+                self.engine.post(number, seen)
             else:
-                self.engine.post(chair, fact)
+                self.engine.post(number, replace(fact, monitor=name))
 
         return receive
+
+    def _pass_on(self, chair: int, monitor: str, order: CuffOrder) -> None:
+        self._links[chair, monitor].order(order)
 
     def _recorder_changed(self, state: RecorderState) -> None:
         self.engine.recorder_changed(state)

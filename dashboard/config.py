@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clinical.catalog.document import Malformed, Table
+from clinical.vitals import Metric
 from devices.ports import parse_port
 from devices.registry import PROTOCOLS
 
@@ -14,14 +15,25 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class ChairConfig:
-    """A chair, the monitor at it and the port it is wired to. ``baud`` None: the monitor's own."""
+class MonitorConfig:
+    """A monitor at a chair and the port it is wired to. ``baud`` None: the monitor's own.
 
-    number: int
-    name: str
+    ``prefers`` are metrics that are taken from this one first; for the others the order counts.
+    """
+
     monitor: str
     port: str
     baud: int | None = None
+    prefers: frozenset[Metric] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ChairConfig:
+    """A chair and its monitors, the first one first."""
+
+    number: int
+    name: str
+    monitors: tuple[MonitorConfig, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,22 @@ def _chair(row: Table) -> ChairConfig:
         lambda n: 1 <= n <= CHAIRS_MAX,
         f"a number from 1 to {CHAIRS_MAX}",
     )
+    name = row.take("name", str, f"Chair {number}")
+    rows = row.tables("monitors", [])
+    monitors = tuple(map(_monitor, rows)) if rows else (_monitor(row),)
+    for each in (row, *rows):
+        each.done()
+    names = [each.monitor for each in monitors]
+    for index, each in enumerate(rows):
+        if names[index] in names[:index]:
+            raise each.wrong("monitor", "two monitors of different kinds", names[index])
+        wanted = [m for other in monitors[:index] for m in other.prefers]
+        if twice := sorted(monitors[index].prefers & set(wanted)):
+            raise each.wrong("prefers", "each metric for one monitor only", ", ".join(twice))
+    return ChairConfig(number, name, monitors)
+
+
+def _monitor(row: Table) -> MonitorConfig:
     monitor = row.take("monitor", str)
     row.checked("monitor", monitor, PROTOCOLS.__contains__, " or ".join(PROTOCOLS))
     port = row.take("port", str)
@@ -91,18 +119,24 @@ def _chair(row: Table) -> ChairConfig:
         raise row.wrong("port", "a serial port such as /dev/ttyUSB0", port) from error
     baud: int | None = row.take("baud", int, None)
     row.checked("baud", baud, lambda b: b is None or b > 0, "a number above 0")
-    chair = ChairConfig(number, row.take("name", str, f"Chair {number}"), monitor, port, baud)
-    row.done()
-    return chair
+    metrics = PROTOCOLS[monitor].metrics
+    prefers = row.take("prefers", list, [])
+    for metric in prefers:
+        row.checked("prefers", metric, metrics.__contains__, " or ".join(sorted(metrics)))
+    return MonitorConfig(monitor, port, baud, frozenset(map(Metric, prefers)))
 
 
 def _refuse_twice(file: Path, top: Table, config: Config) -> None:
     if not config.chairs:
         raise Malformed(file, top.line_of("chairs"), "at least one chair", "none")
-    places = [parse_port(chair.port) for chair in config.chairs]  # com3 is COM3
     numbers = [chair.number for chair in config.chairs]
+    places: set[object] = set()
     for index, row in enumerate(top.tables("chairs")):
         if numbers[index] in numbers[:index]:
             raise row.wrong("number", "different for each chair", numbers[index])
-        if places[index] in places[:index]:
-            raise row.wrong("port", "different for each chair", config.chairs[index].port)
+        monitors = config.chairs[index].monitors
+        for monitor, each in zip(monitors, row.tables("monitors", []) or [row], strict=True):
+            place = parse_port(monitor.port)  # com3 is COM3
+            if place in places:
+                raise each.wrong("port", "different for each monitor", monitor.port)
+            places.add(place)

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -35,11 +36,10 @@ from clinical.record import Fact
 from clinical.requests import facts_of
 from clinical.sign_off import Role
 from dashboard import rehearsal
-from dashboard.clinic import Clinic
+from dashboard.clinic import Clinic, chair_state
 from dashboard.clock import SteadyClock
-from dashboard.config import ChairConfig, Config
-from dashboard.rehearsal import Act, Visit
-from devices.registry import PROTOCOLS
+from dashboard.config import ChairConfig, Config, MonitorConfig
+from dashboard.rehearsal import Act, Visit, Wire, pieces_of
 from storage import people
 from storage.database import Database, open_database
 from storage.facts import stored_sessions
@@ -47,7 +47,7 @@ from storage.writer import StorageWriter
 
 log = logging.getLogger(__name__)
 
-MONITOR = "ge-dri"
+MONITORS = (("ge-dri",),)  # at each chair; begun again where there are more chairs
 REMEMBERED = "demo.json"  # in a demo's folder: what the next start goes on from
 OWN_FILES = (REMEMBERED, "vigil.sqlite*", "monitor-*")
 HOST = "127.0.0.1"
@@ -99,11 +99,19 @@ class NotADemo(ValueError):
 class Demo:
     """The demo's folder, clock and chairs. ``speed`` runs clinic and simulators faster.
 
-    Raises NotADemo for a ``data`` folder with a record that no demo wrote.
+    ``monitors`` are those of each chair. Raises NotADemo for a ``data`` folder with a record that
+    no demo wrote.
     """
 
     def __init__(
-        self, *, port: int, speed: float, seed: int, is_fresh: bool, data: Path | None = None
+        self,
+        *,
+        port: int,
+        speed: float,
+        seed: int,
+        is_fresh: bool,
+        data: Path | None = None,
+        monitors: Sequence[Sequence[str]] = MONITORS,
     ) -> None:
         self._folder = data or user_data_path("vigil", appauthor=False) / f"demo-{port}"
         self._seed, self._speed, self._port = seed, speed, port
@@ -114,14 +122,19 @@ class Demo:
         self._goes_on = begun is not None and self.clock.now() - begun < GOES_ON_FOR
         self._begun = begun if begun and self._goes_on else self.clock.now()
         self._visits_written = told.get("visits_written", 0)  # of PAST
-        self._ports = {seat.number: self._port_of(seat) for seat in SEATS}
+        self._monitors = {
+            seat.number: tuple(names) for seat, names in zip(SEATS, cycle(monitors), strict=False)
+        }
+        self._ports = {
+            (seat.number, name): self._port_of(seat, name)
+            for seat in SEATS
+            for name in self._monitors[seat.number]
+        }
+        self._chairs = {seat.number: self._chair(seat) for seat in SEATS}
         self.config = Config(
             clinic="Demo clinic",
             data=self._folder,
-            chairs=tuple(
-                ChairConfig(seat.number, seat.name, MONITOR, self._ports[seat.number][1])
-                for seat in SEATS
-            ),
+            chairs=tuple(self._chairs.values()),
             http_port=port,
             is_simulated=True,
         )
@@ -132,12 +145,14 @@ class Demo:
         now = self.clock.now()
         started = [
             _simulator(
-                seat.scenario,
-                *("--port", self._ports[seat.number][0], "--speed", str(self._speed)),
+                name,
+                *("--scenario", seat.scenario, "--speed", str(self._speed)),
+                *("--port", self._ports[seat.number, name][0]),
                 *("--at", str((now - self._script_begin(seat)).total_seconds())),
                 *("--seed", str(self._seed + seat.number), "--watch-parent"),
             )
             for seat in SEATS
+            for name in self._monitors[seat.number]
         ]
         try:
             yield
@@ -169,7 +184,8 @@ class Demo:
                 for seat, wires in zip(SEATS, pool.map(self._wires_so_far, SEATS), strict=True):
                     if seat.visit is not None:
                         visit = self._visit(seat)
-                        _write(writer, visit, self._acts_so_far(seat, visit), wires)
+                        acts = self._acts_so_far(seat, visit)
+                        _write(writer, self._chairs[seat.number], acts, wires)
 
     def accounts(self, database: Database) -> list[dict[str, str]]:
         """New passwords for the demo's accounts: ``user``, ``password``, ``role``."""
@@ -219,10 +235,14 @@ class Demo:
             ]
             seed = self._seed + 100 + index
             wires = [
-                _wire("preparation", seed, visit.infusion_at - REST, REST, 10),
-                _wire(script, seed, visit.infusion_at, timedelta(minutes=80), 10),
+                _wire(name, part, seed, begin, length, 10)
+                for name in self._monitors[chair]
+                for part, begin, length in (
+                    ("preparation", visit.infusion_at - REST, REST),
+                    (script, visit.infusion_at, timedelta(minutes=80)),
+                )
             ]
-            if not _write(clinic.writer, visit, acts, wires, stop):
+            if not _write(clinic.writer, self._chairs[chair], acts, wires, stop):
                 return
             self._visits_written = index + 1
             self._remember()
@@ -240,10 +260,18 @@ class Demo:
         if not mark.exists():
             mark.write_text("{}")
 
-    def _port_of(self, seat: Seat) -> tuple[str, str]:
+    def _chair(self, seat: Seat) -> ChairConfig:
+        monitors = tuple(
+            MonitorConfig(name, self._ports[seat.number, name][1])
+            for name in self._monitors[seat.number]
+        )
+        return ChairConfig(seat.number, seat.name, monitors)
+
+    def _port_of(self, seat: Seat, monitor: str) -> tuple[str, str]:
         """Where the simulator listens, and how the link names the same place."""
         if hasattr(os, "openpty"):
-            path = self._folder / f"monitor-{seat.number}"
+            which = "" if len(self._monitors[seat.number]) == 1 else f"-{monitor}"
+            path = self._folder / f"monitor-{seat.number}{which}"
             return f"pty:{path}", str(path)
         with socket.socket() as free:
             free.bind((HOST, 0))
@@ -270,17 +298,20 @@ class Demo:
             acts += rehearsal.recovery(visit)
         return acts
 
-    def _wires_so_far(self, seat: Seat) -> list[bytes]:
+    def _wires_so_far(self, seat: Seat) -> list[Wire]:
         if seat.visit is None:
             return []
         visit, seed = self._visit(seat), self._seed + seat.number
-        begin, so_far = self._script_begin(seat), timedelta(minutes=seat.minute)
-        wires = [_wire(seat.scenario, seed, begin, so_far, 5)]
+        parts = [(seat.scenario, self._script_begin(seat), timedelta(minutes=seat.minute))]
         if seat.scenario == "recovery":
-            wires.insert(0, _wire("calm", seed, visit.infusion_at, timedelta(minutes=40), 5))
+            parts.insert(0, ("calm", visit.infusion_at, timedelta(minutes=40)))
         if seat.scenario != "preparation":
-            wires.insert(0, _wire("preparation", seed, visit.infusion_at - REST, REST, 5))
-        return wires
+            parts.insert(0, ("preparation", visit.infusion_at - REST, REST))
+        return [
+            _wire(name, script, seed, begin, length, 5)
+            for name in self._monitors[seat.number]
+            for script, begin, length in parts
+        ]
 
     def _remembered(self) -> dict[str, Any]:
         try:
@@ -336,36 +367,37 @@ def _end_sessions(clinic: Clinic, writer: StorageWriter, last_before: datetime) 
         _commit(writer, command, facts_of(command, state, now))
 
 
-def _simulator(scenario: str, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "simulators", MONITOR, "--scenario", scenario, *options]
+def _simulator(monitor: str, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "simulators", monitor, *options]
     # In a session of its own: Ctrl-C is for the demo, which first hangs up on its monitors. Else
     # the record would say that four devices failed.
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
-def _wire(scenario: str, seed: int, begin: datetime, length: timedelta, interval_s: int) -> bytes:
-    """The bytes of a monitor that played ``scenario`` from ``begin`` for ``length``."""
+def _wire(
+    monitor: str, scenario: str, seed: int, begin: datetime, length: timedelta, interval_s: int
+) -> Wire:
+    """What a monitor sent that played ``scenario`` from ``begin`` for ``length``."""
     command = [
-        *(sys.executable, "-m", "simulators", MONITOR, "--scenario", scenario),
-        *("--port", "file:-", "--seed", str(seed), "--begin", begin.isoformat()),
+        *(sys.executable, "-m", "simulators", monitor, "--scenario", scenario),
+        *("--port", "file:-", "--stamps", "--seed", str(seed), "--begin", begin.isoformat()),
         *("--length", str(length.total_seconds()), "--interval", str(interval_s)),
     ]
     # In a session of its own: Ctrl-C must not cut short the bytes of a visit.
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, start_new_session=True)
-    return done.stdout
+    return Wire(monitor, begin, list(pieces_of(done.stdout)), interval_s)
 
 
 def _write(
     writer: StorageWriter,
-    visit: Visit,
+    chair: ChairConfig,
     acts: list[tuple[datetime, Act]],
-    wires: list[bytes],
+    wires: list[Wire],
     stop: threading.Event | None = None,
 ) -> bool:
     """Rehearse one visit into the record; False where ``stop`` was set before its end."""
-    state = ChairState(visit.chair, f"Chair {visit.chair}", 5.0, is_simulated=True)
-    written = rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wires))
-    for part in written:
+    seen = rehearsal.frames(wires, is_one_of_two=len(chair.monitors) > 1)
+    for part in rehearsal.rehearse(chair_state(chair, is_simulated=True), acts, seen):
         if stop is not None and stop.wait(0.001):  # and lets the live chairs go first
             return False
         if part.command is None:

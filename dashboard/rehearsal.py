@@ -6,9 +6,11 @@ what people do, and what comes out is written as it would have been. Nothing her
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from struct import Struct
 from uuid import uuid4
 
 from clinical.catalog.loader import load_statements
@@ -32,8 +34,9 @@ from clinical.requests import findings
 from clinical.sign_off import Actor, Role, Signature, SignerKind, SignMethod
 from clinical.vitals import CUFF
 from devices.protocols.line import Garbled
-from devices.registry import ProtocolEntry
+from devices.registry import PROTOCOLS
 
+STAMP = Struct("<dI")  # as the simulators write it: second, number of bytes that arrived then
 ANSWERS_ALARM_AFTER = timedelta(seconds=25)
 NURSE = Actor("nurse", "Demo Nurse", Role.NURSE)
 CLINICIAN = Actor("clinician", "Demo Clinician", Role.CLINICIAN)
@@ -60,34 +63,58 @@ class Written:
     facts: tuple[Fact, ...]
 
 
-def frames(protocol: ProtocolEntry, wires: Sequence[bytes]) -> Iterator[Observed]:
-    """What ``wires`` say one after the other, each frame at its time on the monitor's own clock.
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What came from one monitor: ``pieces`` as they arrived, each at its second after ``begin``.
+
+    ``interval_s`` is how often it was asked to speak.
+    """
+
+    monitor: str
+    begin: datetime
+    pieces: Sequence[tuple[float, bytes]]
+    interval_s: float
+
+
+def pieces_of(stamped: bytes) -> Iterator[tuple[float, bytes]]:
+    """The pieces of a simulator's ``--stamps`` file, each with its second."""
+    at = 0
+    while at < len(stamped):
+        second, size = STAMP.unpack_from(stamped, at)
+        at += STAMP.size + size
+        yield second, stamped[at - size : at]
+
+
+def frames(wires: Sequence[Wire], *, is_one_of_two: bool = False) -> Iterator[Observed]:
+    """What ``wires`` say, in the order of time; they name their monitor where the chair has two.
 
     Each wire is a monitor of its own: it counts its cuff readings anew, and the blank cuff it
     begins with is no failed one.
     """
-    for number, wire in enumerate(wires, 1):
-        has_cuff = False
-        for message in protocol.decoder().feed(wire):
-            if isinstance(message, Garbled):
-                continue
-            stamped = protocol.translate(message, datetime.now(UTC))
-            device_time = next((obs.device_time for obs in stamped if obs.device_time), None)
-            if device_time is None:
-                continue
-            at = device_time.replace(tzinfo=UTC)
-            seen = protocol.translate(message, at)
+    said = (
+        _frames(wire, f"{number}", wire.monitor if is_one_of_two else "")
+        for number, wire in enumerate(wires, 1)
+    )
+    return heapq.merge(*said, key=lambda observed: observed.at)
+
+
+def _frames(wire: Wire, number: str, name: str) -> Iterator[Observed]:
+    protocol, has_cuff = PROTOCOLS[wire.monitor], False
+    decoder = protocol.decoder()
+    for second, piece in wire.pieces:
+        at = wire.begin + timedelta(seconds=second)
+        for message in decoder.feed(piece):
+            seen = [] if isinstance(message, Garbled) else protocol.translate(message, at)
             has_cuff = has_cuff or any(obs.measurement_id for obs in seen)
-            yield Observed(
-                tuple(
-                    replace(obs, measurement_id=f"{number}-{obs.measurement_id}")
-                    if obs.measurement_id
-                    else obs
-                    for obs in seen
-                    if has_cuff or obs.metric not in CUFF
-                ),
-                at,
+            kept = tuple(
+                replace(obs, measurement_id=f"{number}-{obs.measurement_id}")
+                if obs.measurement_id
+                else obs
+                for obs in seen
+                if has_cuff or obs.metric not in CUFF
             )
+            if kept:
+                yield Observed(kept, at, wire.interval_s, name)
 
 
 def rehearse(
@@ -113,7 +140,9 @@ def rehearse(
 
     for observed in seen:
         if first:
-            step(LinkEvent(LinkState.LIVE, observed.at), observed.at)
+            names = [each.name for each in state.monitors] if len(state.monitors) > 1 else [""]
+            for name in names:
+                step(LinkEvent(LinkState.LIVE, observed.at, monitor=name), observed.at)
             first = False
         while todo and todo[0][0] <= observed.at:
             at, act = todo.pop(0)

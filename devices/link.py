@@ -6,14 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from queue import SimpleQueue
 from threading import Event
+from typing import cast
 
 from clinical.clock import Clock
-from clinical.links import LinkState
+from clinical.links import CuffOrder, LinkState
 from clinical.vitals import Observation
 from devices.ports import Port
 from devices.protocols.line import Garbled
-from devices.registry import Decoder, Message, ProtocolEntry, Talk
+from devices.registry import CuffTalk, Decoder, Message, ProtocolEntry, Talk
 from devices.watch import Watch
 
 
@@ -31,7 +33,8 @@ class SerialLink:
 
     ``decoder`` and ``talk`` outlive the port: a cuff reading that was told before the cable was
     pulled is not told again after. ``tell`` gets the state of the line after every read, changed
-    or not; ``emit`` each frame with observations. ``ids`` goes before measurement ids.
+    or not; ``emit`` each frame with observations. ``ids`` goes before measurement ids; ``orders``
+    is where others put what the monitor is to do.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class SerialLink:
         tell: Callable[[LinkState, str], None],
         emit: Callable[[Frame], None],
         ids: str = "",
+        orders: SimpleQueue[CuffOrder] | None = None,
     ) -> None:
         self._port = port
         self._protocol = protocol
@@ -53,6 +57,7 @@ class SerialLink:
         self._tell = tell
         self._emit = emit
         self._ids = ids
+        self._orders = SimpleQueue() if orders is None else orders
         self._watch = Watch(protocol.settings, clock.monotonic())
 
     @property
@@ -69,11 +74,21 @@ class SerialLink:
             answer = self._take(data, now_s) if data else b""
             # A read returns often enough to ask each time; when next, is for those who sleep.
             due, _ = self._talk.due(now_s)
-            if answer or due:
-                self._port.write(answer + due)
+            said = answer + due + self._ordered(now_s)
+            if said:
+                self._port.write(said)
             self._tell(*self._watch.judge(now_s, self._talk.interval_s))
         with suppress(OSError):  # it went away first; there is nobody to say goodbye to
             self._port.write(self._talk.closing())
+
+    def _ordered(self, now_s: float) -> bytes:
+        """What Talk says because somebody asked for it since the last read."""
+        said = []
+        while not self._orders.empty():  # we alone take out of it
+            order = self._orders.get()
+            if self._protocol.works_cuff:
+                said.append(cast("CuffTalk", self._talk).order(order, now_s))
+        return b"".join(said)
 
     def _take(self, data: bytes, now_s: float) -> bytes:
         """Emit what ``data`` completes; return what Talk answers."""

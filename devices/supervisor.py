@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from clinical.clock import Clock
-from clinical.links import LinkEvent, LinkState
+from clinical.links import CuffOrder, LinkEvent, LinkState
 from devices.link import Frame, SerialLink
 from devices.ports import OpenPort, describe_loss, describe_open_error, open_port, parse_port
 from devices.registry import ProtocolEntry
@@ -57,6 +58,7 @@ class Supervisor:
         # These outlive the port: what was told before the cable was pulled is not news after it.
         self._decoder = protocol.decoder()
         self._talk = protocol.talk()
+        self._orders: SimpleQueue[CuffOrder] = SimpleQueue()
         self._told: tuple[LinkState, str] | None = None
         self._stop = Event()
         self._thread: Thread | None = None
@@ -70,6 +72,15 @@ class Supervisor:
     def interval_s(self) -> float:
         """Seconds between records, as the monitor was asked last."""
         return self._talk.interval_s
+
+    def order(self, order: CuffOrder) -> None:
+        """Have the monitor's cuff worked, from any thread; dropped where no port is open.
+
+        Raises ValueError for a protocol that cannot.
+        """
+        if not self._protocol.works_cuff:
+            raise ValueError(f"{self._protocol.title} does not let its cuff be worked")
+        self._orders.put(order)
 
     def start(self) -> None:
         """Begin to listen. Raises RuntimeError the second time."""
@@ -107,7 +118,10 @@ class Supervisor:
             tell=self._tell,
             emit=self._emit,
             ids=self._ids,
+            orders=self._orders,
         )
+        while not self._orders.empty():  # asked for while nothing was heard: too late by now
+            self._orders.get()
         try:
             link.run(self._stop)
         except OSError as error:

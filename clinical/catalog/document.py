@@ -97,9 +97,9 @@ class Table:
         values: Mapping[str, Any] = self.take(key, dict, default)
         return Table(self._file, self._text, values, self.line_of(key))
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str, default: Any = REQUIRED) -> list[Table]:
         """The tables of an array, each with the line it starts in."""
-        rows: list[Any] = self.take(key, list)
+        rows: list[Any] = self.take(key, list, default)
         for row in rows:
             if not isinstance(row, dict):
                 raise self.wrong(key, "a list of tables", row)
@@ -111,11 +111,12 @@ class Table:
 
     def _starts(self, key: str, rows: list[Any]) -> list[int]:
         """The line in which each row starts, and the line after the last row."""
-        head = re.compile(rf"\s*\[\[\s*{re.escape(key)}\s*\]\]")
+        head = re.compile(rf"\s*\[\[\s*(?:[\w.-]+\.)?{re.escape(key)}\s*\]\]")
         lines = self._text.splitlines()
-        heads = [n for n, line in enumerate(lines, 1) if head.match(line)]
+        own = range(self._first, self._last + 1)
+        heads = [n for n in own if head.match(lines[n - 1])]
         if heads and len(heads) == len(rows):
-            return [*heads, len(lines) + 1]
+            return [*heads, self._last + 1]
         start = self.line_of(key)  # an inline array, written one table a line or all in one
         inline, number = [], start
         for number in range(start, len(lines) + 1):

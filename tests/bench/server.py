@@ -20,7 +20,7 @@ from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from dashboard.clinic import Clinic
 from dashboard.clock import SteadyClock
-from dashboard.config import ChairConfig, Config
+from dashboard.config import ChairConfig, Config, MonitorConfig
 from dashboard.serving import bind, serve
 from storage import people
 from tests.bench.child import end_with_parent, tell
@@ -36,12 +36,16 @@ def _config(folder: Path, chairs: int) -> Config:
         clinic="Bench",
         data=folder / "data",
         chairs=tuple(
-            ChairConfig(number, f"Chair {number}", MONITOR, str(folder / f"monitor-{number}"))
+            ChairConfig(number, f"Chair {number}", (_monitor(folder, number),))
             for number in range(1, max(1, chairs) + 1)
         ),
         host=HOST,
         is_simulated=True,
     )
+
+
+def _monitor(folder: Path, chair: int) -> MonitorConfig:
+    return MonitorConfig(MONITOR, str(folder / f"monitor-{chair}"))
 
 
 def _add_nurse(clinic: Clinic) -> str:

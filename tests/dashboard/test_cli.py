@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dashboard.cli import app
+from devices.registry import PROTOCOLS
 from tests.conftest import ROOT
 
 VIGIL = [sys.executable, "-c", "from dashboard.cli import main; main()"]
@@ -266,8 +267,11 @@ def test_decode_is_silent_when_its_reader_has_had_enough(tmp_path: Path, wire: b
 
 def test_monitors_are_listed_for_people_and_for_programs():
     assert said("monitors").stdout.startswith("ge-dri  GE ")
-    (row,) = json.loads(said("monitors", "--json").stdout)
-    assert set(row) == {"name", "title", "metrics", "settings", "proof"}
+    rows = json.loads(said("monitors", "--json").stdout)
+    assert [row["name"] for row in rows] == list(PROTOCOLS)
+    keys = {"name", "title", "metrics", "settings", "proof"}
+    assert all(set(row) == keys for row in rows)
+    row = rows[0]
     assert (row["name"], row["settings"]) == ("ge-dri", "19200 baud, 8E1, RTS/CTS")
     assert {"heart_rate", "spo2", "nibp_systolic"} <= set(row["metrics"])
 
@@ -321,7 +325,8 @@ def test_a_malformed_configuration_is_refused_by_file_line_expected_and_got(
     file.write_text(CONFIG.replace("ge-dri", "philips"))
     assert_refused(
         said(*command, "--config", str(file)),
-        "vigil: clinic.toml, line 8: expected monitor to be ge-dri, got 'philips'\n",
+        "vigil: clinic.toml, line 8: expected monitor to be "
+        f"{' or '.join(PROTOCOLS)}, got 'philips'\n",
     )
     assert_refused(said(*command), "Missing option '--config'")
 

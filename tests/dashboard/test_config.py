@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from clinical.catalog.document import Malformed
-from dashboard.config import ChairConfig, Config, read_config
+from clinical.vitals import Metric
+from dashboard.config import ChairConfig, Config, MonitorConfig, read_config
+from devices.registry import PROTOCOLS
 from tests.conftest import ROOT
 
 WHOLE = """\
@@ -43,8 +45,8 @@ def test_a_configuration_is_taken_as_written_in_the_order_of_its_chairs(tmp_path
         clinic="North",
         data=tmp_path / "record",
         chairs=(
-            ChairConfig(2, "Window", "ge-dri", "/dev/ttyUSB0", 115200),
-            ChairConfig(1, "Chair 1", "ge-dri", "socket://10.0.0.7:4001"),
+            ChairConfig(2, "Window", (MonitorConfig("ge-dri", "/dev/ttyUSB0", 115200),)),
+            ChairConfig(1, "Chair 1", (MonitorConfig("ge-dri", "socket://10.0.0.7:4001"),)),
         ),
         host="localhost",
         http_port=8060,
@@ -69,7 +71,8 @@ def test_an_absolute_folder_stays_where_it_is(tmp_path: Path):
 
 def test_the_example_is_accepted_and_shows_every_kind_of_port():
     config = read_config(ROOT / "examples" / "clinic.toml")
-    assert [chair.port.partition(":")[0] for chair in config.chairs] == [
+    monitors = [monitor for chair in config.chairs for monitor in chair.monitors]
+    assert [monitor.port.partition(":")[0] for monitor in monitors] == [
         *("/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10K3X7Q-if00-port0", "COM3", "socket"),
     ]
     assert not config.is_simulated
@@ -98,13 +101,13 @@ WRONG = {
     "chair nought": ("number = 2", "number = 0", 9, "a number from 1 to 64", "0"),
     "the same port twice": (
         *("socket://10.0.0.7:4001", "/dev/ttyUSB0", 18),
-        *("port to be different for each chair", "'/dev/ttyUSB0'"),
+        *("port to be different for each monitor", "'/dev/ttyUSB0'"),
     ),
     "a monitor that nobody reads": (
         '"ge-dri"',
         '"philips"',
         11,
-        "monitor to be ge-dri",
+        f"monitor to be {' or '.join(PROTOCOLS)}",
         "'philips'",
     ),
     "a port that is none": ('"/dev/ttyUSB0"', '"USB 1"', 12, "port to be a serial port", "'USB 1'"),
@@ -133,7 +136,7 @@ def test_what_is_wrong_is_said_with_file_line_expected_and_got(
 
 def test_com3_and_COM3_are_one_port(tmp_path: Path):
     text = WHOLE.replace("/dev/ttyUSB0", "COM3").replace("socket://10.0.0.7:4001", "com3")
-    with pytest.raises(Malformed, match="different for each chair, got 'com3'"):
+    with pytest.raises(Malformed, match="different for each monitor, got 'com3'"):
         read(tmp_path, text)
 
 
@@ -157,3 +160,67 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path):
     file.write_bytes(b"name = \xff")
     with pytest.raises(Malformed, match="expected UTF-8 text"):
         read_config(file)
+
+
+TWO = """\
+[clinic]
+name = "North"
+
+[[chairs]]
+number = 1
+name = "Window"
+
+[[chairs.monitors]]
+monitor = "ge-dri"
+port = "/dev/ttyUSB0"
+
+[[chairs.monitors]]
+monitor = "OTHER"
+port = "/dev/ttyUSB1"
+baud = 19200
+prefers = ["spo2", "pulse_rate"]
+
+[[chairs]]
+number = 2
+monitor = "ge-dri"
+port = "/dev/ttyUSB2"
+"""
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Two monitors at a chair; the second is one of the registry under a name of its own."""
+    monkeypatch.setitem(PROTOCOLS, "other", PROTOCOLS["ge-dri"])
+    return TWO.replace("OTHER", "other")
+
+
+def test_a_chair_may_have_two_monitors(tmp_path: Path, two: str):
+    first, second = read(tmp_path, two).chairs
+    assert first.monitors == (
+        MonitorConfig("ge-dri", "/dev/ttyUSB0"),
+        MonitorConfig("other", "/dev/ttyUSB1", 19200, frozenset({Metric.SPO2, Metric.PULSE_RATE})),
+    )
+    assert second.monitors == (MonitorConfig("ge-dri", "/dev/ttyUSB2"),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('"other"', '"ge-dri"', 13, "monitor to be two monitors of different kinds"),
+        ("ttyUSB1", "ttyUSB0", 14, "port to be different for each monitor"),
+        ("ttyUSB2", "ttyUSB1", 21, "port to be different for each monitor"),
+        ('"spo2"', '"perfusion"', 16, "prefers to be "),
+        ("baud = 19200", 'prefer = ["spo2"]', 15, "one of baud, monitor, port, prefers"),
+        ('name = "Window"', 'monitor = "ge-dri"', 6, "one of monitors, name, number"),
+        (
+            'port = "/dev/ttyUSB0"\n',
+            'port = "/dev/ttyUSB0"\nprefers = ["spo2"]\n',
+            17,
+            "prefers to be each metric for one monitor only",
+        ),
+    ],
+)
+def test_two_monitors_at_a_chair_are_checked_each(tmp_path, two, old, new, line, words):
+    with pytest.raises(Malformed, match=words) as refused:
+        read(tmp_path, two.replace(old, new, 1))
+    assert refused.value.line == line

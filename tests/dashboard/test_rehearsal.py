@@ -28,19 +28,17 @@ from clinical.record import (
 )
 from clinical.vitals import CUFF, Metric
 from dashboard import rehearsal
-from dashboard.rehearsal import Visit, Written
-from devices.registry import PROTOCOLS
+from dashboard.rehearsal import Visit, Wire, Written, pieces_of
 from simulators.run import simulate
 
 AT = datetime(2026, 3, 14, 9, tzinfo=UTC)  # the infusion starts
 REST = timedelta(minutes=12)
 INTERVAL_S = 10
 VISIT = Visit(chair=3, patient="AK", infusion_at=AT, infusion_number=2)
-GE = PROTOCOLS["ge-dri"]
 
 
 @cache
-def wires(script: str) -> tuple[bytes, bytes]:
+def wires(script: str) -> tuple[Wire, Wire]:
     """Twelve minutes of rest, then eighty of ``script``, each from a monitor of its own."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "wire"
@@ -56,8 +54,10 @@ def wires(script: str) -> tuple[bytes, bytes]:
                 begin=begin,
                 length_s=length.total_seconds(),
                 interval_s=INTERVAL_S,
+                stamps=True,
             )
-            told.append(file.read_bytes())
+            pieces = list(pieces_of(file.read_bytes()))
+            told.append(Wire("ge-dri", begin, pieces, INTERVAL_S))
     return told[0], told[1]
 
 
@@ -67,7 +67,7 @@ def lived(script: str, until: SessionPhase = SessionPhase.DISCHARGED) -> list[Wr
     if until is SessionPhase.DISCHARGED:
         acts += [*rehearsal.recovery(VISIT), *rehearsal.discharge(VISIT)]
     state = ChairState(VISIT.chair, "Corner", INTERVAL_S, is_simulated=True)
-    return list(rehearsal.rehearse(state, acts, rehearsal.frames(GE, wires(script))))
+    return list(rehearsal.rehearse(state, acts, rehearsal.frames(wires(script))))
 
 
 def facts_of(written: list[Written], kind: type[Fact]) -> list:
@@ -75,7 +75,7 @@ def facts_of(written: list[Written], kind: type[Fact]) -> list:
 
 
 def seen(script: str) -> list[Observed]:
-    return list(rehearsal.frames(GE, wires(script)))
+    return list(rehearsal.frames(wires(script)))
 
 
 def test_every_frame_stands_at_its_time_on_the_monitors_own_clock():
