@@ -13,6 +13,7 @@ from simulators import (
     masimo_ascii1,
     nellcor,
     nonin_ascii,
+    philips_intellivue,
     suntech,
 )
 from simulators.displayed import Displayed
@@ -54,6 +55,10 @@ def _dinamap(showing: Callable[[float], Displayed], begin_unix_s: float) -> Moni
 
 def _suntech(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
     return suntech.Monitor(showing, begin_unix_s=begin_unix_s)
+
+
+def _philips(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
+    return philips_intellivue.Monitor(showing, begin_unix_s=begin_unix_s)
 
 
 def _masimo(showing: Callable[[float], Displayed], begin_unix_s: float) -> Monitor:
@@ -118,6 +123,12 @@ MONITORS = {
         line=SerialLine(ge_dri.BAUD, ge_dri.PARITY, rtscts=True),
         make=_ge_dri,
         client=asks_once(ge_dri.displayed_request),
+    ),
+    "philips-intellivue": Model(
+        title="Philips IntelliVue, Data Export over MIB/RS232",
+        line=SerialLine(philips_intellivue.BAUD, philips_intellivue.PARITY, rtscts=False),
+        make=_philips,
+        client=philips_intellivue.BlindClient,
     ),
     "masimo-ascii1": Model(
         title="Masimo Rad-8 oximeter, serial output ASCII 1",
