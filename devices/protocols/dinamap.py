@@ -1,0 +1,438 @@
+"""How does a DINAMAP speak? Host Communications: short text commands, one answer each.
+
+    unit | two letters | fields | check pair | CR      printable ASCII, 9600 8N1
+    ' NA1' + two digits + '0014' + '118' '072' '089' + '&,' CR      the cuff: done, 14 s ago
+
+The monitor is silent until it is asked. Public knowledge of this protocol is partial: what is read
+here rests on two programs that ran against such monitors, not on a manual in our hands.
+
+Sources: TK-BP (github.com/tnez/TK-BP), a laboratory's program for a DINAMAP PRO 200: commands,
+positions, how a new result is known; GeV100SerialConn, an open program for a CARESCAPE V100 whose
+comments quote GE's Host Communications Reference Manual 2010566: status digits, age in seconds.
+Called TK and GV below. The check pair was worked out from TK's four commands; that replies carry
+the same one is an inference.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import inf
+
+from clinical.links import CuffOrder
+from clinical.vitals import Metric, Observation, Quality, Source
+from devices.protocols.line import Garbled, LineSettings
+
+# TK asks once a second; half as often finds a reading soon enough and leaves the line free.
+SETTINGS = LineSettings(baud=9600, interval_s=2.0)
+
+END = b"\r"
+PRINTABLE = re.compile(rb"[ -~]*")
+LETTERS = slice(1, 3)  # after the unit
+SHORTEST = 5  # characters: unit, two letters, check pair
+MAX_PIECE = 120  # characters; the longest reply that is read has 21, and nobody says what follows
+
+CHECK_PAIR = 2  # characters: two lots of 6 bits, each above a space
+CHECK_BASE = 0x1F  # taken from every character before it is added up
+CHECK_BITS = 6
+CHECK_MASK = 0x3F
+SPACE = 0x20
+
+# Reply to NA, TK: status digit, two characters unread, age, three pressures. More may follow.
+NA_REPLY = re.compile(rb".NA(\d)..(.{4})(.{3})(.{3})(.{3})")
+# Reply to RC, TK: a digit, the rate. Of RA, the other command for a rate, the digit is known: it
+# names the source (GV). Here it is not; only that 0 names none is taken over.
+RC_REPLY = re.compile(rb".RC(.)(.{3})")
+NO_SOURCE = "0"
+NUMBER = re.compile(rb" *(\d+)")  # so that dashes, spaces and GV's "-99" are no value
+
+# Status digits of NA. TK takes 1 and gives up above 2; 0 is busy, 2 is not used (GV).
+DONE = 1
+HIGHEST_NOT_FAILED = 2
+FAILURES = {
+    3: "determination failed",
+    4: "pump-up timeout",
+    6: "total time timeout",
+    7: "one-pressure timeout",
+    8: "overpressure or excess air in cuff",
+    9: "unknown NIBP status",
+}
+NO_AGE_S = 9999  # GV: none within the 5400 s that are counted
+
+# No adult's cuff is inflated further (IEC 80601-2-30). More is no pressure.
+HIGHEST_MMHG = 300
+
+UNCHECKED = "check pair does not match"
+
+METRICS = frozenset(
+    {Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN, Metric.NIBP_PULSE}
+)
+
+
+class CuffNews(StrEnum):
+    """What a reply says of the cuff that the ones before it did not."""
+
+    NONE = "none"
+    READING = "reading"
+    FAILED = "failed"
+    BLANK = "blank"  # done, but without a value
+
+
+@dataclass(frozen=True, slots=True)
+class CuffStatus:
+    """Reply to NA: state of the cuff and its last result, pressures in mmHg.
+
+    ``status``: 0 busy, 1 done, above 2 failed. ``age_s``: seconds since the result, None where
+    they cannot be read. ``news`` and ``measurement_id`` are the Decoder's own. ``is_checked`` is
+    False only where the Decoder was told to take replies whose check pair does not match.
+    """
+
+    offset: int
+    unit: str
+    status: int
+    age_s: int | None
+    systolic: int | None
+    diastolic: int | None
+    mean: int | None
+    news: CuffNews
+    measurement_id: str | None  # of a reading, else None
+    is_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Reply to RC: the pulse, 1/min. ``digit`` comes before it and is not understood.
+
+    The Decoder's own: ``is_news``, the reading it belongs to, and the age which that was told with.
+    """
+
+    offset: int
+    unit: str
+    digit: str
+    rate: int | None
+    is_news: bool
+    measurement_id: str | None
+    age_s: int
+    is_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OtherReply:
+    """Anything else: the answer to a start or a cancel, a refusal, a result that is not there."""
+
+    offset: int
+    unit: str
+    letters: str
+    text: str
+    is_checked: bool = True
+
+
+Message = CuffStatus | Rate | OtherReply
+_Pressures = tuple[int | None, int | None, int | None]  # systolic, diastolic, mean
+
+
+def check_pair(text: bytes) -> bytes:
+    """The two characters that follow ``text`` (unit, letters, fields)."""
+    total = sum(text) - CHECK_BASE * len(text)
+    return bytes([SPACE + (total >> CHECK_BITS & CHECK_MASK), SPACE + (total & CHECK_MASK)])
+
+
+class Decoder:
+    """Turns the line's bytes into replies; knows neither port nor time.
+
+    ``strict`` off is for finding out why a monitor's replies are all garbled: it takes them whether
+    or not their check pair matches, and says of each value that it is questionable.
+    """
+
+    def __init__(self, *, strict: bool = True) -> None:
+        self._strict = strict
+        self._tail = b""
+        self._offset = 0  # of the first byte not yet judged
+        self._cuff = _Cuff()
+
+    def feed(self, data: bytes) -> list[Message | Garbled]:
+        """Return the messages that ``data`` completes, in wire order; keep the rest."""
+        found: list[Message | Garbled] = []
+        *pieces, rest = (self._tail + data).split(END)
+        for piece in pieces:
+            fits = self._cut(piece, found)
+            self._offset += len(fits) + len(END)
+            if fits:
+                found.append(self._parse(fits))
+        self._tail = self._cut(rest, found)
+        return found
+
+    def _cut(self, piece: bytes, found: list[Message | Garbled]) -> bytes:
+        """Move what is too long for any reply to ``found``; return the rest of ``piece``."""
+        while len(piece) > MAX_PIECE:
+            self._offset += MAX_PIECE
+            reason = f"no carriage return in {MAX_PIECE} characters, more than any reply has"
+            found.append(Garbled(piece[:MAX_PIECE], reason, self._offset))
+            piece = piece[MAX_PIECE:]
+        return piece
+
+    def _parse(self, piece: bytes) -> Message | Garbled:
+        """Read what stood before a carriage return."""
+        if not PRINTABLE.fullmatch(piece):
+            return Garbled(piece, "not all printable characters", self._offset)
+        if len(piece) < SHORTEST:
+            reason = f"{len(piece)} characters, expected at least {SHORTEST}"
+            return Garbled(piece, reason, self._offset)
+        text, sent = piece[:-CHECK_PAIR], piece[-CHECK_PAIR:]
+        is_checked = (summed := check_pair(text)) == sent
+        if not is_checked:
+            if self._strict:
+                reason = f"check pair {sent.decode()!r}, expected {summed.decode()!r}"
+                return Garbled(piece, reason, self._offset)
+            text = piece  # perhaps this monitor sends none
+        if status := NA_REPLY.match(text):
+            return self._status(text, status, is_checked)
+        if rate := RC_REPLY.match(text):
+            return self._rate(text, rate, is_checked)
+        words = text.decode()
+        return OtherReply(self._offset, words[0], words[LETTERS], words[3:], is_checked)
+
+    def _status(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> CuffStatus:
+        status, age_s = int(fields[1]), _number(fields[2])
+        pressures = (_pressure(fields[3]), _pressure(fields[4]), _pressure(fields[5]))
+        news, measurement_id = self._cuff.news(status, age_s, pressures)
+        unit = text[:1].decode()
+        return CuffStatus(
+            self._offset, unit, status, age_s, *pressures, news, measurement_id, is_checked
+        )
+
+    def _rate(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> Rate:
+        digit = fields[1].decode()
+        rate = None if digit == NO_SOURCE else _number(fields[2]) or None
+        is_news, measurement_id, age_s = self._cuff.pulse(rate)
+        unit = text[:1].decode()
+        return Rate(self._offset, unit, digit, rate, is_news, measurement_id, age_s, is_checked)
+
+
+def _number(field: bytes) -> int | None:
+    found = NUMBER.fullmatch(field)
+    return int(found[1]) if found else None
+
+
+def _pressure(field: bytes) -> int | None:
+    """mmHg; None for zeros, dashes, spaces, and for what no cuff can hold."""
+    value = _number(field)
+    return value if value and value <= HIGHEST_MMHG else None
+
+
+class _Cuff:
+    """Which reply is the first to tell of a result? The monitor repeats it whenever asked.
+
+    A result is new when its age is smaller than that of the reply before (TK), or when a pressure
+    has changed; the first one seen is new, however old.
+    """
+
+    def __init__(self) -> None:
+        self._readings = 0
+        self._age_s: int | None = None  # in the reply before
+        self._pressures: _Pressures | None = None  # of the last reading
+        self._was_failed = False  # and has been told
+        self._was_blank = False  # and has been told
+        self._without_pulse: str | None = None  # the reading that waits for its pulse
+        self._reading_age_s = 0  # when that was told
+        self._pulse: int | str | None = "not seen"  # the last one told
+
+    def news(
+        self, status: int, age_s: int | None, pressures: _Pressures
+    ) -> tuple[CuffNews, str | None]:
+        """What a reply to NA adds to those before it; with the name of a reading."""
+        was_s, is_failed = self._age_s, status > HIGHEST_NOT_FAILED
+        is_renewed = age_s is not None and was_s is not None and age_s < was_s
+        # A failure may come without an age: the older result would look renewed after it.
+        if age_s is not None and not (is_failed and age_s == NO_AGE_S):
+            self._age_s = age_s
+        is_told = (self._was_failed if is_failed else self._was_blank) and not is_renewed
+        is_blank = status == DONE and pressures == (None, None, None)
+        self._was_failed, self._was_blank = is_failed, is_blank
+        if is_failed or is_blank:
+            if is_told:
+                return CuffNews.NONE, None
+            self._without_pulse = None  # a rate that comes now may be of this determination
+            return (CuffNews.FAILED if is_failed else CuffNews.BLANK), None
+        if status != DONE or (pressures == self._pressures and not is_renewed):
+            return CuffNews.NONE, None
+        self._pressures = pressures
+        self._without_pulse, self._reading_age_s = self._next_name(), age_s or 0
+        return CuffNews.READING, self._without_pulse
+
+    def pulse(self, rate: int | None) -> tuple[bool, str | None, int]:
+        """Whether ``rate`` is news, of which reading, and how old that was when it was told.
+
+        A rate that belongs to no reading seen is one of its own.
+        """
+        of = self._without_pulse
+        if of is None and rate == self._pulse:
+            return False, None, 0
+        self._without_pulse, self._pulse = None, rate
+        if of is not None:
+            return True, of, self._reading_age_s
+        return True, None if rate is None else self._next_name(), 0
+
+    def _next_name(self) -> str:
+        self._readings += 1
+        return f"n{self._readings}"
+
+
+def translate(message: Message, observed_at: datetime) -> list[Observation]:
+    """What ``message`` says, in Vigil's metrics; ``observed_at``: when it arrived.
+
+    A reading was observed as long before as its age says. Its pulse comes in a reply of its own.
+    A determination that failed is three pressures without a value, and the reason.
+    """
+    if isinstance(message, Rate):
+        if not message.is_news:
+            return []
+        measured_at = observed_at - timedelta(seconds=message.age_s)
+        id_ = message.measurement_id
+        return [_seen(message, Metric.NIBP_PULSE, message.rate, measured_at, id_)]
+    if not isinstance(message, CuffStatus) or message.news is CuffNews.NONE:
+        return []
+    measured_at = observed_at
+    remarks: tuple[str, ...] = ()
+    pressures: _Pressures = (message.systolic, message.diastolic, message.mean)
+    if message.news is CuffNews.READING:
+        measured_at -= timedelta(seconds=message.age_s or 0)
+    else:
+        pressures = (None, None, None)
+    if message.news is CuffNews.FAILED:
+        remarks = (FAILURES.get(message.status, f"determination failed, status {message.status}"),)
+    metrics = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
+    return [
+        _seen(message, metric, value, measured_at, message.measurement_id, remarks)
+        for metric, value in zip(metrics, pressures, strict=True)
+    ]
+
+
+def _seen(
+    message: CuffStatus | Rate,
+    metric: Metric,
+    value: int | None,
+    at: datetime,
+    measurement_id: str | None,
+    remarks: tuple[str, ...] = (),
+) -> Observation:
+    if not message.is_checked:
+        remarks += (UNCHECKED,)
+    if value is None:
+        quality = Quality.UNAVAILABLE
+    else:
+        quality = Quality.VALID if message.is_checked else Quality.QUESTIONABLE
+    number = None if value is None else float(value)
+    return Observation(metric, number, quality, at, Source.NIBP, None, measurement_id, remarks)
+
+
+def command(text: bytes) -> bytes:
+    """What goes out for ``text``: with its check pair and the carriage return."""
+    return text + check_pair(text) + END
+
+
+STATUS = command(b" NA")
+RATE = command(b" RC")
+START = command(b" NC0")
+CANCEL = command(b" ND")
+KNOWN_LETTERS = {one[LETTERS].decode() for one in (STATUS, RATE, START, CANCEL)}
+
+POLL_S = SETTINGS.interval_s
+ANSWER_WITHIN_S = 2.0
+RATE_TRIES = 3  # the monitor may have been busy, or the answer lost
+CANCEL_TRIES = 2  # one more costs nothing; a start is never said twice
+
+
+class Talk:
+    """What is said to the monitor, and when. All times are monotonic seconds; no I/O.
+
+    One command at a time: the next waits for the answer or 2 s. Only a cancel waits for nothing.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: bytes | None = None  # the command that has no answer yet
+        self._answer_by_s = inf
+        self._poll_s = inf
+        self._rate_tries = 0  # left
+        self._cancel_tries = 0  # left
+        self._wants_start = False
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two replies."""
+        return POLL_S
+
+    def opening(self, now_s: float) -> bytes:
+        """What to send on an open port. Orders from before are void: nobody expects them now."""
+        self._waiting, self._poll_s = None, now_s
+        self._rate_tries = self._cancel_tries = 0
+        self._wants_start = False
+        return self._next(now_s)
+
+    def heard(self, message: Message, now_s: float) -> bytes:
+        """What to send on ``message``: whatever waited for it."""
+        if isinstance(message, CuffStatus) and message.news is CuffNews.READING:
+            self._rate_tries = RATE_TRIES
+        if self._waiting is None:
+            return b""
+        letters = _letters(message)
+        if letters == self._waiting[LETTERS].decode():
+            if self._waiting == RATE:
+                self._rate_tries = 0
+            elif self._waiting == CANCEL:
+                self._cancel_tries = 0
+        elif letters in KNOWN_LETTERS:
+            return b""  # a late answer to another command; the right one still comes
+        self._waiting = None
+        return self._next(now_s)
+
+    def due(self, now_s: float) -> tuple[bytes, float]:
+        """What to send by now (perhaps nothing), and when to come back."""
+        if self._waiting is not None and now_s < self._answer_by_s:
+            return b"", self._answer_by_s
+        self._waiting = None
+        said = self._next(now_s)
+        return said, self._answer_by_s if said else self._poll_s
+
+    def order(self, order: CuffOrder, now_s: float) -> bytes:
+        """Start or cancel a determination: at once, or a start right after the next answer."""
+        if order is CuffOrder.CANCEL:
+            self._wants_start = False
+            self._cancel_tries = CANCEL_TRIES
+            self._waiting = None
+            return self._next(now_s)
+        self._cancel_tries = 0
+        self._wants_start = self._waiting != START
+        return b"" if self._waiting is not None else self._next(now_s)
+
+    def closing(self) -> bytes:
+        """Nothing: a determination that runs may end, the monitor sees to that."""
+        return b""
+
+    def _next(self, now_s: float) -> bytes:
+        """What is to be said first, while nothing waits for an answer."""
+        if self._cancel_tries:
+            self._cancel_tries -= 1
+            return self._say(CANCEL, now_s)
+        if self._wants_start:
+            self._wants_start = False
+            return self._say(START, now_s)
+        if now_s >= self._poll_s:
+            self._poll_s = now_s + POLL_S
+            return self._say(STATUS, now_s)
+        if self._rate_tries:
+            self._rate_tries -= 1
+            return self._say(RATE, now_s)
+        return b""
+
+    def _say(self, command: bytes, now_s: float) -> bytes:
+        self._waiting, self._answer_by_s = command, now_s + ANSWER_WITHIN_S
+        return command
+
+
+def _letters(message: Message) -> str:
+    if isinstance(message, CuffStatus):
+        return "NA"
+    return "RC" if isinstance(message, Rate) else message.letters
