@@ -52,15 +52,15 @@ class HeadingKind(StrEnum):
 # The groups of IDENTITY and COLUMNS tell a trend dump from real-time lines.
 HEADINGS = {
     HeadingKind.IDENTITY: re.compile(
-        rb"[!-~]+ +VERSION +[\d.]+((?: +(?:CRC: *[0-9A-Z]{4}|TREND))+)"
-        rb" +SPO2 LIMIT: *\d{1,3} *- *\d{1,3} *% +PR LIMIT: *\d{1,3} *- *\d{1,3} *BPM",
+        rb"[!-~]+ +VERSION +[\d.]+((?: +(?:CRC: *[0-9A-Z]{1,8}|TREND))+)"
+        rb" +SPO2 +LIMIT: *\d{1,3} *- *\d{1,3} *% +PR +LIMIT: *\d{1,3} *- *\d{1,3} *BPM",
         re.IGNORECASE,
     ),
     HeadingKind.MODE: re.compile(
-        rb"(?:ADULT|NEO) +\d{1,3}SAT-S(?: +SPO2 RESP MODE: *(?:NORMAL|FAST))?", re.IGNORECASE
+        rb"(?:ADULT|NEO) +\d{1,3}SAT-S(?: +SPO2 +RESP +MODE: *(?:NORMAL|FAST))?", re.IGNORECASE
     ),
     HeadingKind.COLUMNS: re.compile(rb"TIME +%SPO2 +BPM +PA( +STATUS)?", re.IGNORECASE),
-    HeadingKind.TREND_END: re.compile(rb"OUTPUT COMPLETE", re.IGNORECASE),
+    HeadingKind.TREND_END: re.compile(rb"OUTPUT +COMPLETE", re.IGNORECASE),
 }
 
 # What the monitors can show; anything else is no value. Zeros are printed in a pulse search.
