@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
-from devices.protocols import ge_dri, masimo_ascii1, nellcor, nonin_ascii
+from devices.protocols import ge_dri, masimo_ascii1, nellcor, nonin_ascii, philips_intellivue
 from devices.protocols.line import Garbled, LineSettings
 
 
@@ -83,6 +83,13 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         "GE Datex-Ohmeda S/5, CARESCAPE and B series (Computer Interface)",
         *(ge_dri.SETTINGS, ge_dri.Decoder, ge_dri.Talk, ge_dri.translate, ge_dri.METRICS),
         proof=Proof.CAPTURE,
+        has_checksum=True,
+    ),
+    "philips-intellivue": ProtocolEntry(
+        "Philips IntelliVue MP, MX and X2 (Data Export over MIB/RS232)",
+        *(philips_intellivue.SETTINGS, philips_intellivue.Decoder, philips_intellivue.Talk),
+        *(philips_intellivue.translate, philips_intellivue.METRICS),
+        proof=Proof.SIMULATED,
         has_checksum=True,
     ),
     "masimo-ascii1": ProtocolEntry(
