@@ -11,13 +11,14 @@ from clinical.alarms import AlarmKind, AlarmPriority, Condition, Direction
 from clinical.bedside import BedsideMonitor, Given, order_of
 from clinical.catalog.loader import Preset, load_checklist, load_preset
 from clinical.checklist import Checklist
-from clinical.links import LinkEvent
+from clinical.links import CuffOrder, LinkEvent
 from clinical.phases import SessionPhase
 from clinical.record import (
     AlarmChange,
     AlarmEvent,
     BaselineLocked,
     CuffAllowed,
+    CuffOrdered,
     Fact,
     Gap,
     ItemAnswered,
@@ -106,6 +107,7 @@ class SessionState:
     known_cuff: Pressures | None = None
     remarks: Mapping[tuple[str, Metric], str] = field(default_factory=dict)  # now, by monitor
     may_start_cuff: bool = False
+    cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,9 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
             return replace(session, signatures={**session.signatures, fact.statement: fact})
         case CuffAllowed():
             return replace(session, may_start_cuff=fact.is_allowed)
+        case CuffOrdered():
+            is_start = fact.order is CuffOrder.START
+            return replace(session, cuff_started_at=fact.at if is_start else None)
         case Remarked():
             remarks = {**session.remarks, (fact.monitor, fact.metric): fact.text}
             return replace(session, remarks={key: text for key, text in remarks.items() if text})

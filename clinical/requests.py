@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from clinical.alarms import AlarmPriority
@@ -58,6 +58,7 @@ NAME_MAX = 120
 NOTE_MAX = 2000
 PLANNED_MIN = (5, 240)
 SERIES_MAX = 12
+CUFF_REST = timedelta(seconds=60)  # from start to start: a cycle, and half a minute for the arm
 
 
 class Refused(Exception):
@@ -286,6 +287,10 @@ def _order_cuff(
             raise Refused("a clinician has not allowed to start the cuff from here")
         if link is None or link.state is not LinkState.LIVE:
             raise Refused("the monitor is not heard: start the cuff at the monitor")
+        started_at = session.cuff_started_at
+        if started_at is not None and now - started_at < CUFF_REST:
+            seconds = (now - started_at).total_seconds()
+            raise Refused(f"the cuff was started {seconds:.0f} s ago: an arm needs its rest")
     return CuffOrdered(session.opened.session, now, command.by.user, command.order, name)
 
 

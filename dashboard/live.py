@@ -5,7 +5,8 @@ log. A screen has no queue of its own, only a place in that log: one that reads 
 missed in one message, one that fell too far behind is told so, a stalled one costs nothing more.
 
     {"boot", "seq", "now", "speed", "snapshot": {chair: {"points": [[t_ms, metric, value, quality]],
-        "alarms", "phase", "link", "session", "recording", "interval_s"}}}
+        "alarms", "phase", "link", "session", "recording", "interval_s", "hr_source",
+        "monitors": {metric: name}, "remarks": [text]}}}
     {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
     {"seq", "now"}               every 2 s, whatever else was sent
     {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
@@ -56,6 +57,8 @@ SENT_WITH = {
     "link": ("link", "interval_s"),
     "recording": ("recording",),
     "source": ("hr_source",),
+    "monitors": ("monitors",),
+    "remarks": ("remarks",),
 }
 
 
@@ -416,6 +419,8 @@ PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "recording": lambda view: view.is_recording if view else None,
     "interval_s": lambda view: view.interval_s if view else None,
     "hr_source": lambda view: source_of(view, Metric.HEART_RATE) if view else None,
+    "monitors": lambda view: dict(view.shown_from) if view and len(view.monitors) > 1 else {},
+    "remarks": lambda view: list(view.remarks) if view else [],
 }
 
 

@@ -17,6 +17,7 @@
   const TREND_EVERY_MS = 1000, TREND_POINTS = 3600;
   const SPARK_SPAN = 20; // a sparkline shows at least so many units, or noise looks like drama
   const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s'];
+  const QUIET_PARTS = ['hr_source', 'monitors', 'remarks']; // no callback draws by them
   const SOURCE = {ecg: 'ECG', spo2: 'from SpO2', pressure: 'from pressure', nibp: 'from cuff'};
   const RANK = {low: 1, medium: 2, high: 3};
   const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
@@ -152,7 +153,7 @@
     }
     chair.news = PARTS.filter(
       part => part in parts && JSON.stringify(chair[part]) !== JSON.stringify(parts[part]));
-    for (const part of [...PARTS, 'hr_source']) if (part in parts) chair[part] = parts[part];
+    for (const part of [...PARTS, ...QUIET_PARTS]) if (part in parts) chair[part] = parts[part];
     chair.worst = {};
     for (const {metric, priority} of chair.alarms) {
       if (metric && !(RANK[chair.worst[metric]] >= RANK[priority])) chair.worst[metric] = priority;
@@ -247,6 +248,12 @@
   const roles = {
     'hr-source': (el, chair) => say(el, stateOf(chair, 'heart_rate') !== 'none'
       ? SOURCE[chair.hr_source] || '' : stateOf(chair, 'pulse_rate') !== 'none' ? 'pulse, SpO2' : ''),
+    from: (el, chair) => { // which of two monitors; the number says nothing where there is one
+      const metric = el.dataset.of, isStandIn = stateOf(chair, metric) === 'none';
+      const shown = metric === 'heart_rate' && isStandIn ? 'pulse_rate' : metric;
+      say(el, stateOf(chair, shown) === 'none' ? '' : chair.monitors?.[shown] || '');
+    },
+    remarks: (el, {remarks}) => say(el, (remarks || []).join(' · ')),
     'cuff-time': (el, chair) => say(el, lastCuff(chair) ? timeOfDay(lastCuff(chair).t) : ''),
     'cuff-age': (el, chair) => {
       const cuff = lastCuff(chair);

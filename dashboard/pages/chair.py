@@ -17,14 +17,17 @@ from dash.exceptions import PreventUpdate
 from clinical.catalog.loader import load_checklist, load_statements
 from clinical.commands import (
     AcknowledgeAlarm,
+    AllowCuff,
     AnswerItem,
     ChangePhase,
     Command,
     LockBaseline,
+    OrderCuff,
     OutcomeKind,
     SignStatement,
     StartSession,
 )
+from clinical.links import CuffOrder
 from clinical.phases import AT_ONCE, SessionPhase
 from clinical.sign_off import Actor, Signature, SignerKind, SignMethod
 from clinical.snapshot import ChairView, SessionView
@@ -63,7 +66,7 @@ async def layout(services: Services, chair: str) -> Component | None:
     if not exists(services, chair):
         return None
     view, form = seats(services)[int(chair)], new_form(services)
-    head, alarms, session, end, paperwork = (
+    head, alarms, session, cuff, end, monitors, paperwork = (
         place(part, form) for part in panels_of(view, current_actor())
     )
     return view_of.page(
@@ -72,8 +75,9 @@ async def layout(services: Services, chair: str) -> Component | None:
         head,
         [
             _part(alarms, html.Div(id=ids.said("alarms", "alarms"))),
-            _part(session, html.Div(id=ids.said("session", "session")), end),
+            _part(session, cuff, html.Div(id=ids.said("session", "session")), end),
             paperwork,
+            _part(monitors),
         ],
         speed=services.site.speed,
     )
@@ -92,7 +96,9 @@ def panels_of(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
     yield panel("head", lambda _form: view_of.head(view))
     yield _alarms(view, actor)
     yield panel("session", lambda form: controls.controls(current, ZONE, form))
+    yield panel("cuff", lambda form: controls.cuff(view, actor.role if actor else None, form))
     yield panel("end", lambda form: controls.end_early(form) if current else [])
+    yield panel("monitors", lambda _form: view_of.monitors(view))
     yield _paperwork(current, actor)
 
 
@@ -297,7 +303,7 @@ def _register_session(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def step(
-        _clicks: list[int | None],
+        clicks: list[int | None],
         forms: list[str],
         drawn_at: list[str],
         places: list[ids.Id],
@@ -308,17 +314,24 @@ def _register_session(app: Dash, services: Services) -> None:
         actor = current_actor()
         if actor is None or not was_clicked():
             return no_update
-        if not is_settled(services, of_clicked(drawn_at)):
+        about = ctx.triggered_id["about"]
+        if about != controls.CUFF_CANCEL and not is_settled(services, of_clicked(drawn_at)):
             # The second half of a double click says nothing; a stop is never swallowed in silence.
-            return TOO_SOON if ctx.triggered_id["about"] in AT_ONCE else no_update
+            return TOO_SOON if about in AT_ONCE else no_update
         current = seats(services)[chair].session
         if not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
-        command = step_command(ctx.triggered_id["about"], fields, of_clicked(forms), actor, chair)
+        if about in CUFF_ORDERS:
+            fields["press"] = of_clicked(clicks)
+        command = step_command(about, fields, of_clicked(forms), actor, chair)
         if current is not None:
             command = replace(command, session=current.session)
         return said(await submitted(services, command))
+
+
+# The panel of the cuff is not drawn anew by an order: each press is an order of its own.
+CUFF_ORDERS = {controls.CUFF_START: CuffOrder.START, controls.CUFF_CANCEL: CuffOrder.CANCEL}
 
 
 def step_command(
@@ -337,6 +350,10 @@ def step_command(
         )
     if step == controls.LOCK:
         return LockBaseline(**common)
+    if step in CUFF_ORDERS:
+        return OrderCuff(**common, order=CUFF_ORDERS[step])
+    if step in (controls.CUFF_ALLOW, controls.CUFF_FORBID):
+        return AllowCuff(**common, is_allowed=step == controls.CUFF_ALLOW)
     to = SessionPhase(step)
     reason = str(fields.get("reason") or "").strip() if to is SessionPhase.ABORTED else ""
     return ChangePhase(**common, to=to, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from dash import ctx
@@ -15,6 +15,8 @@ from dashboard.views.panel import Form
 
 if TYPE_CHECKING:
     from dashboard.services import Services
+
+T = TypeVar("T")
 
 WAIT_S = 2.0  # how long a person waits for the record before the page says that it has not
 # A step of the session puts the next step's button under the same finger. A second press that
@@ -31,7 +33,7 @@ def was_clicked() -> bool:
     return bool(ctx.triggered and ctx.triggered[0]["value"])
 
 
-def of_clicked(carried: Sequence[str]) -> str:
+def of_clicked(carried: Sequence[T]) -> T:
     """What the clicked one of several buttons carries; the buttons are the first input."""
     places = [button["id"] for button in ctx.inputs_list[0]]
     return carried[places.index(ctx.triggered_id)]

@@ -8,6 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmLimit
+from clinical.bedside import BedsideMonitor
 from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard import ids
@@ -78,6 +79,7 @@ def tile_head(view: ChairView) -> list[Component]:
     tags: list[Component] = []
     if view.is_simulated or (session and session.is_simulated):
         tags.append(html.Span("Simulated data", className="tag tag-simulated"))
+    tags += unproven(view.monitors)
     if session is None:
         start = dcc.Link(
             "Start session", href=f"/chair/{view.chair}", className="button tile-start"
@@ -91,6 +93,16 @@ def tile_head(view: ChairView) -> list[Component]:
         ),
         *tags,
     ]
+
+
+def unproven(monitors: Sequence[BedsideMonitor]) -> list[Component]:
+    """A mark where a monitor's protocol has not been proven on the monitor itself."""
+    named = [
+        f"{each.title}: {wording.PROOF[each.proof]}" for each in monitors if not each.is_proven
+    ]
+    if not named:
+        return []
+    return [html.Span("Unproven", className="tag tag-unproven", title="; ".join(named))]
 
 
 def alarm_line(chair: int) -> html.Footer:

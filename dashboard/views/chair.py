@@ -13,7 +13,7 @@ from clinical.snapshot import AlarmView, ChairView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.views import wording
-from dashboard.views.board import alarm_line, clock
+from dashboard.views.board import alarm_line, clock, unproven
 from dashboard.views.numbers import pressure, vital, word
 from dashboard.views.panel import Form
 from dashboard.views.trend import CONFIG, live_figure
@@ -59,6 +59,7 @@ def page(
                     html.Div(_numbers(chair, limits), className="watch-numbers"),
                     alarm_line(chair),
                     word(chair, "link-detail"),
+                    word(chair, "remarks"),
                     html.Div(
                         dcc.Graph(
                             id=ids.TREND, figure=live_figure(), config=CONFIG, className="plot"
@@ -96,7 +97,30 @@ def head(view: ChairView) -> list[Component]:
         ]
     if view.is_simulated or (session and session.is_simulated):
         parts.append(html.Span("Simulated data", className="tag tag-simulated"))
-    return parts
+    return [*parts, *unproven(view.monitors)]
+
+
+def monitors(view: ChairView) -> list[Component]:
+    """Which monitors this chair is read from, how far each is proven, and what to mind."""
+    if not view.monitors:
+        return []
+    return [
+        html.H2("Monitor" if len(view.monitors) == 1 else "Monitors"),
+        html.Ul(
+            [
+                html.Li(
+                    [
+                        html.Span(each.title),
+                        html.Span(f" {wording.PROOF[each.proof]}", className="dim"),
+                        *([html.P(each.caution, className="caution")] if each.caution else []),
+                    ]
+                )
+                for each in view.monitors
+            ],
+            className="monitors",
+        ),
+        html.P("The monitor's own alarms stay primary.", className="dim"),
+    ]
 
 
 def alarms(

@@ -10,12 +10,15 @@ from dash.development.base_component import Component
 
 from clinical.phases import SessionPhase
 from clinical.record import BaselineLocked
-from clinical.snapshot import SessionView
+from clinical.sign_off import Role
+from clinical.snapshot import ChairView, SessionView
 from dashboard import ids
 from dashboard.views import wording
 from dashboard.views.panel import Form
 
 START, LOCK = "start", "lock"
+CUFF_START, CUFF_CANCEL = "cuff-start", "cuff-cancel"
+CUFF_ALLOW, CUFF_FORBID = "cuff-allow", "cuff-forbid"
 PLANNED_MIN, SERIES_LENGTH = 40, 6  # the usual infusion and series; a nurse changes them here
 
 
@@ -125,6 +128,30 @@ def _discharge(session: SessionView, form: Form) -> list[Component]:
             f"{count} {'thing is' if count == 1 else 'things are'} still missing.", className="dim"
         ),
         _button(SessionPhase.DISCHARGED, "Discharge", form, "button-waiting"),
+    ]
+
+
+def cuff(view: ChairView, role: Role | None, form: Form) -> list[Component]:
+    """Start and cancel a cuff cycle, where the monitor lets it and a clinician allowed it.
+
+    To cancel needs no permission: an arm that hurts does not wait for one.
+    """
+    session = view.session
+    if session is None or not any(each.works_cuff for each in view.monitors):
+        return []
+    may_decide = role in (Role.CLINICIAN, Role.DIRECTOR)
+    is_allowed = session.may_start_cuff
+    buttons = [_button(CUFF_CANCEL, "Cancel cuff", form)]
+    if is_allowed:
+        buttons.insert(0, _button(CUFF_START, "Start cuff", form))
+    if may_decide:
+        words = "No longer start it from here" if is_allowed else "Allow to start it from here"
+        buttons.append(_button(CUFF_FORBID if is_allowed else CUFF_ALLOW, words, form))
+    who = "A clinician has allowed" if is_allowed else "A clinician has not allowed"
+    return [
+        html.H2("Cuff"),
+        html.P(f"{who} to start the cuff from this page.", className="dim"),
+        html.Div(buttons, className="steps"),
     ]
 
 

@@ -33,7 +33,8 @@ def number(chair: int, metric: Metric) -> html.Span:
 def word(chair: int, role: str, metric: Metric | None = None) -> html.Span:
     """A text of ``chair`` that changes with the live data: elapsed, cuff-age, alarm-text ...
 
-    ``metric`` is what a change is of; ``data-metric`` belongs to the numbers alone.
+    ``metric`` is what a change, or the name of a monitor, is of; ``data-metric`` belongs to the
+    numbers alone.
     """
     about = {"data-of": metric.value} if metric else {}
     return html.Span(
@@ -109,16 +110,22 @@ def pressure(chair: int, limits: Sequence[AlarmLimit], *, with_change: bool = Fa
                 ],
             ),
             html.Div(
-                [*change, word(chair, "cuff-time"), word(chair, "cuff-age")], className="around"
+                [
+                    *change,
+                    word(chair, "cuff-time"),
+                    word(chair, "cuff-age"),
+                    word(chair, "from", Metric.NIBP_SYSTOLIC),
+                ],
+                className="around",
             ),
         ],
     )
 
 
 def _around(chair: int, metric: Metric, *, with_change: bool) -> list[Component]:
-    around = []
+    around = [word(chair, "from", metric)]
     if metric is Metric.HEART_RATE:
-        around.append(word(chair, "hr-source"))
+        around.insert(0, word(chair, "hr-source"))
     if with_change and metric in BASELINE_METRICS:
         around.insert(0, word(chair, "delta", metric))
     return around

@@ -27,6 +27,14 @@ VERDICT = {
     Verdict.UNKNOWN: "The data cannot say",
 }
 
+# How far a monitor's protocol is proven (devices.registry.Proof).
+PROOF = {
+    "simulated": "tried with a simulator only",
+    "capture": "reads bytes taken from a real monitor, never tried at one",
+    "bench": "tried at a real monitor on a bench",
+    "clinic": "in use in a clinic",
+}
+
 ROLE = {Role.NURSE: "nurse", Role.CLINICIAN: "clinician", Role.DIRECTOR: "medical director"}
 
 

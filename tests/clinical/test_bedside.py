@@ -249,6 +249,18 @@ def test_what_the_record_did_not_take_starts_no_cuff():
     assert chair.step(Committed(*asked.commit, CommitResult.DUPLICATE)).order is None
 
 
+def test_an_arm_has_its_rest_between_two_starts_unless_the_first_was_cancelled():
+    chair = at_chair(CUFF_MONITOR, OXIMETER)
+    allow(chair)
+    assert chair.ask(order(chair, CuffOrder.START))[0].kind is OutcomeKind.DONE
+    chair.wait(59)
+    assert "needs its rest" in chair.ask(order(chair, CuffOrder.START))[0].reason
+    assert chair.ask(order(chair, CuffOrder.CANCEL))[0].kind is OutcomeKind.DONE
+    assert chair.ask(order(chair, CuffOrder.START))[0].kind is OutcomeKind.DONE
+    chair.wait(59 + 61)
+    assert chair.ask(order(chair, CuffOrder.START))[0].kind is OutcomeKind.DONE
+
+
 def test_a_cancel_waits_for_nobody_and_needs_no_permission():
     chair = at_chair(CUFF_MONITOR, OXIMETER)
     assert chair.step(order(chair, CuffOrder.CANCEL)).order == ("dinamap", CuffOrder.CANCEL)

@@ -201,6 +201,8 @@ def test_a_chair_the_engine_has_not_spoken_of_is_unknown_not_well():
             "recording": None,
             "interval_s": None,
             "hr_source": None,
+            "monitors": {},
+            "remarks": [],
         }
 
     bench.run(scenario())

@@ -78,7 +78,9 @@ def test_another_patient_draws_all_paperwork_anew(view):
 
 def test_an_empty_chair_has_no_paperwork(view):
     names = shown(replace(view, session=None))
-    assert set(names) == {"head", "alarms", "session", "end", "paperwork"}
+    assert set(names) == {
+        *("head", "alarms", "session", "cuff", "end", "monitors", "paperwork"),
+    }
 
 
 def test_the_checklist_is_answered_in_recovery_only(view):
