@@ -151,6 +151,7 @@ class Decoder:
         self._readings = 0
         self._was_empty = True  # the cuff, since that result: what it held then is no new cycle
         self._was_cycle = False  # since that result
+        self._is_over = True  # the last cycle, or stop: what is accepted now is another
         self._was_accepted = False
         self._was_stopped = False
 
@@ -204,12 +205,12 @@ class Decoder:
         A stop is accepted like a start, and finished like one: it is the second before an end.
         """
         if letter is Letter.ACCEPTED:
-            self._was_stopped |= self._was_accepted
-            self._was_accepted = True
+            self._was_stopped = not self._is_over and (self._was_stopped or self._was_accepted)
+            self._was_accepted, self._is_over = True, False
         elif letter is Letter.ABORTED:
             self._was_stopped = True
         elif letter is Letter.FINISHED:
-            self._was_cycle = True
+            self._was_cycle = self._is_over = True
         return Acknowledgement(offset, letter)
 
     def _result(self, content: bytes, offset: int) -> Result:
@@ -220,6 +221,7 @@ class Decoder:
         is_new = content != self._last or is_repeated
         self._last = content
         self._was_empty = self._was_cycle = self._was_accepted = self._was_stopped = False
+        self._is_over = True
         news, measurement_id = CuffNews.NONE, None
         if is_new:
             has_value = any(map(_pressure, (systolic, diastolic, mean)))
@@ -398,7 +400,8 @@ class Talk:
         if not is_running and not self._wants_start:
             self._wants_start = True
             self._start_s, self._start_until_s = now_s, inf
-        return self._next(now_s)
+        is_time = self._wants_start and now_s >= self._may_start_s
+        return self._next(now_s) if is_time else b""
 
     def closing(self) -> bytes:
         """Nothing: a cycle that runs may end, the module sees to that."""
