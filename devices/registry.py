@@ -10,7 +10,15 @@ from typing import Any, Protocol
 
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
-from devices.protocols import ge_dri, masimo_ascii1, nellcor, nonin_ascii, philips_intellivue
+from devices.protocols import (
+    capnostream,
+    ge_dri,
+    ivy450c,
+    masimo_ascii1,
+    nellcor,
+    nonin_ascii,
+    philips_intellivue,
+)
 from devices.protocols.line import Garbled, LineSettings
 
 
@@ -97,6 +105,19 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(masimo_ascii1.SETTINGS, masimo_ascii1.Decoder, masimo_ascii1.Talk),
         *(masimo_ascii1.translate, masimo_ascii1.METRICS),
         proof=Proof.SIMULATED,
+        has_checksum=False,
+    ),
+    "capnostream": ProtocolEntry(
+        "Capnostream 20 and 20p (Oridion, Medtronic)",
+        *(capnostream.SETTINGS, capnostream.Decoder, capnostream.Talk),
+        *(capnostream.translate, capnostream.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=True,
+    ),
+    "ivy450c": ProtocolEntry(
+        "Ivy Biomedical 450C (ANSAR-B)",
+        *(ivy450c.SETTINGS, ivy450c.Decoder, ivy450c.Talk, ivy450c.translate, ivy450c.METRICS),
+        proof=Proof.CAPTURE,
         has_checksum=False,
     ),
     "nellcor": ProtocolEntry(

@@ -75,7 +75,11 @@ class Said(NamedTuple):
 
 
 # By bit; the words are those of the document's tables. Bits that are not here concern no value:
-# patient type, silenced and sounding alarms, battery.
+# patient type, that an alarm sounds (the alarm bits say which), pulse beep, battery.
+SLOW_STATUS = {
+    1: Said("alarms silenced for now", OXIMETER + CAPNOGRAPH),
+    2: Said("all alarms silenced", OXIMETER + CAPNOGRAPH),
+}
 CO2_ALARMS = {
     0: Said("no breath", (Metric.RESP_RATE,)),
     1: Said("EtCO2 high", (Metric.ETCO2,)),
@@ -286,7 +290,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     sent = message
     said = _said(
         *(sent.co2_alarms, sent.spo2_alarms, sent.extended_status, sent.fast_status),
-        *(sent.co2_unit, sent.is_shifted),
+        *(sent.slow_status, sent.co2_unit, sent.is_shifted),
     )
     device_time = None
     if not sent.is_shifted:
@@ -320,6 +324,7 @@ def _said(
     spo2_alarms: int,
     extended_status: int,
     fast_status: int,
+    slow_status: int,
     co2_unit: int,
     is_shifted: bool,
 ) -> Mapping[Metric, _Remarks]:
@@ -333,6 +338,7 @@ def _said(
             (spo2_alarms, SPO2_ALARMS),
             (extended_status, EXTENDED_STATUS),
             (fast_status, FAST_STATUS),
+            (slow_status, SLOW_STATUS),
         )
         for bit, one in table.items()
         if status >> bit & 1

@@ -256,7 +256,9 @@ BITS = [
     (EXTENDED, 1, "check flow", BREATH, DOUBTED),
     (EXTENDED, 2, "pump off", BREATH, GONE),
     *((EXTENDED, bit, None, set(), KEPT) for bit in range(3, 8)),
-    *((SLOW, bit, None, set(), KEPT) for bit in range(8)),
+    (SLOW, 1, "alarms silenced for now", OXIMETER | BREATH, KEPT),
+    (SLOW, 2, "all alarms silenced", OXIMETER | BREATH, KEPT),
+    *((SLOW, bit, None, set(), KEPT) for bit in (0, 3, 4, 5, 6, 7)),
 ]
 
 
@@ -293,13 +295,14 @@ def test_the_status_of_the_wave_is_said_of_the_next_numerics(bit, words, quality
 
 
 def test_remarks_add_up_and_the_worst_counts():
-    found = seen(wave(0x40), numerics({CO2_ALARMS: 0x05, EXTENDED: 0x05, UNIT: 3}))
+    found = seen(wave(0x40), numerics({CO2_ALARMS: 0x05, EXTENDED: 0x05, SLOW: 4, UNIT: 3}))
     assert found[Metric.ETCO2].remarks == (
-        "EtCO2 low", "check calibration", "pump off", "filter line not connected", "CO2 in Vol%",
+        "EtCO2 low", "check calibration", "pump off", "filter line not connected",
+        "all alarms silenced", "CO2 in Vol%",
     )  # fmt: skip
     assert found[Metric.ETCO2].quality is GONE
     assert found[Metric.RESP_RATE].remarks == (
-        "no breath", "pump off", "filter line not connected",
+        "no breath", "pump off", "filter line not connected", "all alarms silenced",
     )  # fmt: skip
 
 
