@@ -12,12 +12,14 @@ from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
 from devices.protocols import (
     capnostream,
+    dinamap,
     ge_dri,
     ivy450c,
     masimo_ascii1,
     nellcor,
     nonin_ascii,
     philips_intellivue,
+    suntech,
 )
 from devices.protocols.line import Garbled, LineSettings
 
@@ -107,6 +109,17 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.SIMULATED,
         has_checksum=False,
     ),
+    "dinamap": ProtocolEntry(
+        "DINAMAP PRO, ProCare and Compact, CARESCAPE V100 (Host Communications)",
+        *(dinamap.SETTINGS, dinamap.Decoder, dinamap.Talk, dinamap.translate, dinamap.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=True,
+        works_cuff=True,
+        caution=(
+            "Only a part of what this monitor says is publicly known: "
+            "compare its cuff readings with its own screen."
+        ),
+    ),
     "capnostream": ProtocolEntry(
         "Capnostream 20 and 20p (Oridion, Medtronic)",
         *(capnostream.SETTINGS, capnostream.Decoder, capnostream.Talk),
@@ -125,6 +138,13 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(nellcor.SETTINGS, nellcor.Decoder, nellcor.Talk, nellcor.translate, nellcor.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=False,
+    ),
+    "suntech": ProtocolEntry(
+        "SunTech Advantage and LX cuff modules",
+        *(suntech.SETTINGS, suntech.Decoder, suntech.Talk, suntech.translate, suntech.METRICS),
+        proof=Proof.SIMULATED,
+        has_checksum=True,
+        works_cuff=True,
     ),
     "nonin-ascii": ProtocolEntry(
         "Nonin 7500, Avant, 8500 and 9847 oximeters (real-time text)",
