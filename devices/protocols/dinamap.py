@@ -50,6 +50,7 @@ NUMBER = re.compile(rb" *(\d+)")  # so that dashes, spaces and GV's "-99" are no
 
 # Status digits of NA. TK takes 1 and gives up above 2; 0 is busy, 2 is not used (GV).
 DONE = 1
+BUSY = (0, 2)
 HIGHEST_NOT_FAILED = 2
 FAILURES = {
     3: "determination failed",
@@ -343,6 +344,10 @@ POLL_S = SETTINGS.interval_s
 ANSWER_WITHIN_S = 2.0
 RATE_TRIES = 3  # the monitor may have been busy, or the answer lost
 CANCEL_TRIES = 2  # one more costs nothing; a start is never said twice
+# A determination that was ordered runs until the monitor says otherwise. Just after the order it
+# may still say what was before; and a lost order must not block the next one for ever.
+RUNS_AT_LEAST_S = 5.0
+RUNS_AT_MOST_S = 180.0
 
 
 class Talk:
@@ -358,6 +363,7 @@ class Talk:
         self._rate_tries = 0  # left
         self._cancel_tries = 0  # left
         self._wants_start = False
+        self._started_s = -inf  # the determination that was ordered and may still run
 
     @property
     def interval_s(self) -> float:
@@ -369,12 +375,16 @@ class Talk:
         self._waiting, self._poll_s = None, now_s
         self._rate_tries = self._cancel_tries = 0
         self._wants_start = False
+        self._started_s = -inf
         return self._next(now_s)
 
     def heard(self, message: Message, now_s: float) -> bytes:
         """What to send on ``message``: whatever waited for it."""
-        if isinstance(message, CuffStatus) and message.news is CuffNews.READING:
-            self._rate_tries = RATE_TRIES
+        if isinstance(message, CuffStatus):
+            if message.news is CuffNews.READING:
+                self._rate_tries = RATE_TRIES
+            if message.status not in BUSY and now_s - self._started_s >= RUNS_AT_LEAST_S:
+                self._started_s = -inf
         if self._waiting is None:
             return b""
         letters = _letters(message)
@@ -385,6 +395,8 @@ class Talk:
                 self._cancel_tries = 0
         elif letters in KNOWN_LETTERS:
             return b""  # a late answer to another command; the right one still comes
+        elif self._waiting == START:
+            self._started_s = -inf  # refused
         self._waiting = None
         return self._next(now_s)
 
@@ -397,14 +409,20 @@ class Talk:
         return said, self._answer_by_s if said else self._poll_s
 
     def order(self, order: CuffOrder, now_s: float) -> bytes:
-        """Start or cancel a determination: at once, or a start right after the next answer."""
+        """Start or cancel a determination: at once, or a start right after the next answer.
+
+        While one that was ordered runs, there is nothing to start.
+        """
         if order is CuffOrder.CANCEL:
             self._wants_start = False
+            self._started_s = -inf
             self._cancel_tries = CANCEL_TRIES
             self._waiting = None
             return self._next(now_s)
+        if now_s - self._started_s < RUNS_AT_MOST_S:
+            return b""
         self._cancel_tries = 0
-        self._wants_start = self._waiting != START
+        self._wants_start = True
         return b"" if self._waiting is not None else self._next(now_s)
 
     def closing(self) -> bytes:
@@ -418,6 +436,7 @@ class Talk:
             return self._say(CANCEL, now_s)
         if self._wants_start:
             self._wants_start = False
+            self._started_s = now_s
             return self._say(START, now_s)
         if now_s >= self._poll_s:
             self._poll_s = now_s + POLL_S

@@ -332,7 +332,7 @@ def answer(*wires):
 
 
 OLD, NEW = answer(na(), na(age=2)), answer(na())
-PULSE, FAILED = answer(rc(64)), answer(na(4))
+PULSE, FAILED, BUSY = answer(rc(64)), answer(na(4)), answer(na(0))
 STARTED, STOPPED, REFUSED = answer(framed(" NC")), answer(framed(" ND")), answer(framed(" NK1"))
 
 
@@ -404,6 +404,40 @@ def test_a_start_goes_out_at_once_and_once(talk):
     assert talk.order(CuffOrder.START, 1001.1) == b""
     assert talk.heard(STARTED, 1001.2) == b""
     assert talk.due(1002.0)[0] == STATUS
+
+
+def test_there_is_nothing_to_start_while_an_ordered_determination_runs(talk):
+    talk.order(CuffOrder.START, 1001.0)
+    talk.heard(STARTED, 1001.1)
+    for now_s in (1002.0, 1004.0, 1006.0, 1030.0):
+        assert talk.due(now_s)[0] == STATUS
+        talk.heard(OLD if now_s < 1005 else BUSY, now_s + 0.1)  # at first the state of before
+        assert talk.order(CuffOrder.START, now_s + 0.2) == b""
+    talk.due(1040.0)
+    assert talk.heard(NEW, 1040.1) == RATE
+    talk.heard(PULSE, 1040.2)
+    assert talk.order(CuffOrder.START, 1041.0) == START
+
+
+def test_a_monitor_that_stays_busy_may_be_started_again_after_3_minutes(talk):
+    talk.order(CuffOrder.START, 1001.0)
+    talk.heard(STARTED, 1001.1)
+    assert talk.order(CuffOrder.START, 1180.9) == b""
+    assert talk.order(CuffOrder.START, 1181.0) == START
+
+
+@pytest.mark.parametrize("how", ["refused", "cancelled", "opened again"])
+def test_a_start_that_came_to_nothing_blocks_no_other(talk, how):
+    talk.order(CuffOrder.START, 1001.0)
+    if how == "refused":
+        talk.heard(REFUSED, 1001.1)
+    elif how == "cancelled":
+        talk.order(CuffOrder.CANCEL, 1001.1)
+        talk.heard(STOPPED, 1001.2)
+    else:
+        talk.opening(1001.1)
+        talk.heard(OLD, 1001.2)
+    assert talk.order(CuffOrder.START, 1001.5) == START
 
 
 def test_a_start_waits_for_the_answer_that_is_out(talk):
