@@ -25,13 +25,18 @@ from clinical.vitals import CONTINUOUS, NATURE, Metric, Quality, unit_of
 from storage import alarms, ledger, observations, sessions, sign_offs
 from storage.models import (
     READING,
+    READING_BESIDE,
     VITAL,
+    VITAL_BESIDE,
     AlarmEventRow,
     AnswerRow,
     BaselineRow,
+    CuffAllowedRow,
+    CuffOrderRow,
     GapRow,
     LinkChangeRow,
     PhaseChangeRow,
+    RemarkRow,
     SessionRow,
     SignOffRow,
 )
@@ -255,9 +260,10 @@ def alarms_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """What happened besides values and alarms, in the order it was written.
 
-    at TIME, until TIME (of a gap; NaT else), kind str ("phase", "link", "gap", "baseline"),
-    what str (the phase, the link's state, the gap's reason, the baseline's pressures), text str
-    (in words), by str (NaN where it was no person).
+    at TIME, until TIME (of a gap; NaT else), kind str ("phase", "link", "gap", "baseline",
+    "remark" of a monitor, "cuff" worked from the chair page), what str (the phase, the link's
+    state, the gap's reason, the baseline's pressures, the metric, the order), text str (in words),
+    by str (NaN where it was no person).
     """
     numbered: list[tuple[int, dict[str, Any]]] = []
     for phase in ledger.rows_of(db, PhaseChangeRow, session_id):
@@ -265,9 +271,23 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
         numbered.append((phase.fact_no, event | {"by": phase.by}))
     for link in ledger.rows_of(db, LinkChangeRow, session_id):
         words = TEXT[sessions.link_of(link, UUID(int=0)).state] or "LIVE"
+        words = f"{link.monitor} {words}" if link.monitor else words
         text = f"{words}: {link.detail}" if link.detail else words
         event = {"at": link.at, "kind": "link", "what": link.state, "text": text}
         numbered.append((link.fact_no, event))
+    for remark in ledger.rows_of(db, RemarkRow, session_id):
+        said = remark.text or "says nothing more"
+        text = f"{remark.monitor}, {NATURE[Metric(remark.metric)].label}: {said}"
+        event = {"at": remark.at, "kind": "remark", "what": remark.metric, "text": text}
+        numbered.append((remark.fact_no, event))
+    for allowed in ledger.rows_of(db, CuffAllowedRow, session_id):
+        text = "may be started from here" if allowed.is_allowed else "no longer started from here"
+        event = {"at": allowed.at, "kind": "cuff", "what": "allowed", "text": text}
+        numbered.append((allowed.fact_no, event | {"by": allowed.by}))
+    for order in ledger.rows_of(db, CuffOrderRow, session_id):
+        text = f"{order.monitor}: {order.order}"
+        event = {"at": order.at, "kind": "cuff", "what": order.order, "text": text}
+        numbered.append((order.fact_no, event | {"by": order.by}))
     for gap in ledger.rows_of(db, GapRow, session_id):
         event = {"at": gap.since, "until": gap.until, "kind": "gap", "what": gap.reason}
         numbered.append((gap.fact_no, event | {"text": f"no record: {gap.reason}"}))
@@ -280,6 +300,32 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     return _frame(
         (event for _, event in numbered),
         {"at": TIME, "until": TIME, "kind": "str", "what": "str", "text": "str", "by": "str"},
+    )
+
+
+def monitors_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """The monitors that a session was read from, the first one first.
+
+    name, proof str (how far its protocol was proven on that day), beside int64: how many of its
+    values are kept beside the record because another monitor's were shown. Empty for sessions of
+    versions that did not say.
+    """
+    beside: Counter[str | None] = Counter()
+    columns = [func.count(VITAL_BESIDE.c[metric.value]) for metric in CONTINUOUS]
+    for table, counted in ((VITAL_BESIDE, columns), (READING_BESIDE, [func.count()])):
+        found = db.execute(
+            select(table.c.monitor, *counted)
+            .where(table.c.session_id == session_id)
+            .group_by(table.c.monitor)
+        )
+        for monitor, *counts in found:
+            beside[monitor] += sum(counts)
+    return _frame(
+        (
+            {"name": each.name, "proof": each.proof, "beside": beside[each.name]}
+            for each in sessions.monitors_of(db.get_one(SessionRow, session_id))
+        ),
+        {"name": "str", "proof": "str", "beside": "int64"},
     )
 
 

@@ -72,6 +72,7 @@ def past_session(db: Session, row: SessionRow, chairs: dict[int, str]) -> Past:
         events=review.events_frame(db, session_id=key),
         answers=review.answers_frame(db, session_id=key),
         signatures=[(each, sign_offs.still_binds(each)) for each in signed],
+        monitors=review.monitors_frame(db, session_id=key),
         items=_questions(row.checklist, row.checklist_version),
         limits=_limits(row.preset, row.preset_version),
     )

@@ -50,6 +50,7 @@ class Past:
     events: pd.DataFrame
     answers: pd.DataFrame
     signatures: Sequence[tuple[StatementSigned, bool]]
+    monitors: pd.DataFrame
     items: Mapping[str, str]
     limits: Sequence[AlarmLimit]
 
@@ -174,6 +175,7 @@ def session(past: Past, zone: tzinfo | None) -> html.Div:
             _section("Events", [_events(past.events, zone)]),
             _section("Checklist", [_answers(past.answers, past.items, zone)]),
             _section("Signatures", _signatures(past.signatures, zone), "past-signatures"),
+            _section("Monitors", [_monitors(past.monitors)]),
             _section(f"Alarm limits: {past.preset}", [_limits(past.limits)]),
         ],
     )
@@ -263,7 +265,13 @@ def _events(events: pd.DataFrame, zone: tzinfo | None) -> Component:
     )
 
 
-EVENTS = {"link": "Monitor", "gap": "Gap", "baseline": "Baseline locked"}
+EVENTS = {
+    "link": "Monitor",
+    "gap": "Gap",
+    "baseline": "Baseline locked",
+    "remark": "The monitor says",
+    "cuff": "Cuff",
+}
 
 
 def _when(row: Mapping[Any, Any], zone: tzinfo | None) -> str:
@@ -314,6 +322,18 @@ def _signatures(
         )
         for statement, binds in signatures
     ]
+
+
+def _monitors(monitors: pd.DataFrame) -> Component:
+    if monitors.empty:
+        return html.P("The record does not say which.", className="dim")
+    return _table(
+        ("Monitor", "How far it was proven then", "Values kept beside another's"),
+        [
+            (row["name"], wording.PROOF.get(row["proof"], row["proof"]), str(row["beside"]))
+            for row in monitors.to_dict("records")
+        ],
+    )
 
 
 def _limits(limits: Sequence[AlarmLimit]) -> Component:

@@ -26,6 +26,7 @@ def frame(columns: list[str], *rows: tuple, times: tuple[str, ...] = ()) -> pd.D
 ALARM = ["onset", "duration_s", "priority", "metric", "direction", "limit", "text", "value",
          "worst", "acknowledged", "acknowledged_by"]  # fmt: skip
 EVENT = ["at", "until", "kind", "what", "text", "by"]
+MONITOR = ["name", "proof", "beside"]
 ANSWER = ["item", "answer", "by", "at", "evidence", "note", "is_replaced"]
 SESSION = ["public_id", "started", "chair", "patient", "phase", "infusion_number",
            "series_length", "duration_min", "peak_systolic_mmhg", "peak_heart_rate_bpm",
@@ -49,6 +50,7 @@ def past(**more: object) -> review.Past:
         "events": frame(EVENT),
         "answers": frame(ANSWER),
         "signatures": [],
+        "monitors": frame(MONITOR, ("ivy450c", "capture", 12)),
         "items": {"gait": "Walks steadily"},
         "limits": load_preset("ketamine-adult").limits,
     }
@@ -127,3 +129,11 @@ def test_a_row_leads_to_its_session_and_leaves_out_what_was_not_measured():
             "min_spo2_pct": 89,
         }
     ]
+
+
+def test_a_session_says_what_it_was_read_from_and_how_far_that_was_proven():
+    page = shown()
+    assert "ivy450c" in page
+    assert "reads bytes taken from a real monitor, never tried at one" in page
+    assert "12" in page
+    assert "The record does not say which." in shown(monitors=frame(MONITOR))

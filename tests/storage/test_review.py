@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from clinical.alarms import AlarmPriority
 from clinical.phases import SessionPhase
-from clinical.record import AlarmChange, Reading, Vitals
+from clinical.record import AlarmChange, Listened, Reading, Vitals
 from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
 from storage import facts, observations, review
 from storage.ledger import key_of
@@ -146,11 +146,16 @@ def test_events_answers_and_signatures_are_in_the_order_they_were_written(databa
     record(database, *whole_session())
     events = look(database, review.events_frame)
     assert list(events["kind"]) == [
-        *("phase", "link", "baseline", "phase", "link", "gap", "phase"),
+        *("phase", "link", "baseline", "phase", "remark", "cuff", "cuff", "link", "gap", "phase"),
     ]
-    assert events["text"][4] == "DEVICE DISCONNECTED: the cable is out"
+    assert list(events["text"][4:7]) == [
+        "masimo-ascii1, SpO2: sensor off patient",
+        "may be started from here",
+        "dinamap: start",
+    ]
+    assert events["text"][7] == "DEVICE DISCONNECTED: the cable is out"
     assert events["text"][2] == "121/81 (94) mmHg, HR 68 /min"
-    assert events["until"][5] == after(990)
+    assert events["until"][8] == after(990)
     answers = look(database, review.answers_frame)
     assert list(answers["is_replaced"]) == [True, False]
     assert answers["replaces"][1] == answers["answer_id"][0]
@@ -167,6 +172,24 @@ def test_a_signature_stops_binding_when_what_was_signed_is_changed(database, col
         db.execute(text("DROP TRIGGER sign_off_no_update"))
         db.execute(text(f"UPDATE sign_off SET {column} = :value"), {"value": value})  # noqa: S608
     assert list(look(database, review.signatures_frame)["still_binds"]) == [False]
+
+
+def test_the_monitors_of_a_session_and_what_is_kept_beside(database):
+    listened = (Listened("masimo-ascii1", "simulated"), Listened("ivy450c", "capture"))
+    beside = [
+        replace(each, monitor="ivy450c", is_beside=True) for each in (frame(1), *cuff(2, 120.0))
+    ]
+    record(database, replace(opened(), monitors=listened), frame(1), *beside)
+    found = look(database, review.monitors_frame)
+    assert found.to_dict("records") == [
+        {"name": "masimo-ascii1", "proof": "simulated", "beside": 0},
+        {"name": "ivy450c", "proof": "capture", "beside": 6},
+    ]
+
+
+def test_a_session_of_an_early_version_names_no_monitor(database):
+    record(database, opened())
+    assert look(database, review.monitors_frame).empty
 
 
 def test_the_overview_has_peaks_of_valid_and_plausible_values_only(database):
