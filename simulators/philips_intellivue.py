@@ -46,6 +46,9 @@ NUMERIC_PRIORITY, WAVE_PRIORITY = 0xF239, 0xF23A
 REPLACE, TO_DEFAULT = 0, 3
 
 
+USUAL_MACHINE, USUAL_OFFER = Machine(), Profile()
+
+
 def association_timeout_s(min_poll_period: int) -> float:
     """How long a client may be silent, from the negotiated period in 1/8 ms (PIPG p. 70)."""
     period_s = min_poll_period / wire.TICKS_PER_S
@@ -61,7 +64,7 @@ class _RunningPoll:
     poll: Poll
     until_s: float
     next_update: int
-    sequence: int = 1
+    sequence: int = 0
     results: int = 0  # so far, for the context that comes in turns
 
 
@@ -109,8 +112,8 @@ class Monitor:
         *,
         begin_unix_s: float = 0.0,
         uptime_s: float = 0.0,
-        machine: Machine = Machine(),  # noqa: B008 - frozen
-        offer: Profile = Profile(),  # noqa: B008 - frozen
+        machine: Machine = USUAL_MACHINE,
+        offer: Profile = USUAL_OFFER,
         first_invoke_id: int = 1,
         refusal: bytes = bytes([wire.REFUSAL]),
     ) -> None:
@@ -275,12 +278,12 @@ class Monitor:
             return self._results(poll, update, None)
         key, until_s = (poll.object_class, poll.group), t_s + poll.active_s
         running = now.running.get(key)
-        if running is not None:
+        if running is not None and running.next_update * UPDATE_S <= until_s:
             # A client may ask again every second. The rate in R leaves no room for an answer of
             # its own, so the next result is the answer.
             running.poll, running.until_s, running.sequence = poll, until_s, 0
             return ()
-        running = _RunningPoll(poll, until_s, update + 1, sequence=0)
+        running = _RunningPoll(poll, until_s, update + 1)
         answers = self._results(poll, update, running)
         running.sequence = 1
         if poll.object_class in (objects.NUMERIC, objects.ALERT_MONITOR):

@@ -444,7 +444,7 @@ def alerts(shown: Displayed, found: Sequence[Numeric], machine: Machine) -> list
     on.sort(key=lambda alert: -alert.kind)
     places = {one.label: (one.context, one.handle) for one in found}
     for source, code, wording in _complaints(shown, found):
-        on.append(Alert(source, code, LOW_TECHNICAL, wording, *places.get(source, (1, 0))))
+        on.append(Alert(source, code, LOW_TECHNICAL, wording, *places[source]))
     return on
 
 
@@ -484,9 +484,9 @@ def _complaints(shown: Displayed, numerics_found: Sequence[Numeric]) -> list[tup
         found.append((ECG_RATE, LEADS_OFF, "ECG LEADS OFF"))
     if Module.SPO2 in shown.fitted & shown.attached and shown.spo2_pct is None:
         found.append((SPO2, NO_OSCILLATION, "SpO₂ NON-PULSAT."))
-    if shown.is_ecg_noisy:
+    if Module.ECG in shown.fitted and shown.is_ecg_noisy:
         found.append((ECG_RATE, NOISY, "ECG NOISY SIGNAL"))
-    if shown.is_pulse_noisy:
+    if Module.SPO2 in shown.fitted and shown.is_pulse_noisy:
         found.append((SPO2, NOISY, "SpO₂ NOISY SIGN."))
     for one in numerics_found:
         states = [part.state & (INVALID | ONGOING) for part in one.readings]

@@ -369,6 +369,12 @@ def test_a_small_client_is_promised_no_more_than_it_can_hold():
     assert bytes.fromhex("000003e4 00000190") in response
 
 
+def test_a_client_that_asks_for_everything_is_granted_what_there_is():
+    asked = wire.association_request(Profile(extension=0xFFFFFFFF, options=0xFFFFFFFF))
+    response, _ = messages(monitor().heard(framed(asked), 0))
+    assert bytes.fromhex("60000000 0001000c f0010008 8e000000 00000000") in response
+
+
 @pytest.mark.parametrize("extension", [None, 0x08000000])
 def test_without_a_period_of_numerics_there_are_no_extended_polls(extension):
     asked = wire.association_request(Profile(extension=extension))
@@ -442,6 +448,13 @@ def test_the_relative_time_wraps_after_six_days():
     bedside = associated(uptime_s=2**32 / 8000 - 1)
     (one,) = results(bedside.heard(poll(), 2.05))
     assert one.ticks == 16384 - 8000
+
+
+def test_associations_are_numbered():
+    bedside = monitor()
+    for number_of in (1, 2, 3):
+        _, event = messages(bedside.heard(ABORT + framed(SHORT_REQUEST), 0))
+        assert attributes(event[34:])[0][0x091D] == struct.pack(">H", number_of)
 
 
 def test_an_unanswered_event_comes_three_times_more_then_the_association_ends():
@@ -569,6 +582,15 @@ def test_a_client_that_asks_every_second_gets_no_more_than_one_result_a_second()
         sent += messages(bedside.heard(poll(active_s=30), t_s))
         sent += [message for _, message in lived(bedside, t_s, t_s + 0.99)]
     assert len(sent) == 30
+
+
+@pytest.mark.parametrize("active_s", [0, 0.3])
+def test_a_poll_too_short_for_a_second_result_is_answered_each_time(active_s):
+    bedside = associated()
+    for t_s in (0.1, 0.5, 1.2, 1.3):
+        data = bedside.heard(poll(active_s=active_s), t_s)
+        assert [one.sequence for one in results(data)] == [0]
+    assert bedside.due(5)[0] == b""
 
 
 def test_numbers_and_alerts_may_be_extended_side_by_side():
@@ -701,7 +723,10 @@ def test_nobody_is_admitted_unless_somebody_is():
     (one,) = results(associated().heard(poll(PATIENT, 0x0807), 0))
     empty = one.found[0, 0x0050]
     # The reply that a public client quotes has these 22 attributes in 180 bytes.
-    assert len(empty) == 22
+    assert [f"{oid:04x}" for oid in empty] == (
+        "0921 0957 0a1a f001 0962 0a1e 095d 095f 095c 095a f2e1 f129 f12a 0961 0958 09d8 09dc 09df"
+        " 0956 f1ec f2e2 f2e3"
+    ).split()
     assert sum(4 + len(value) for value in empty.values()) == 180
     assert empty[0x0957] == b"\x00\x00"
     patient = objects.Demographics(family_name="Müller", patient_id="4711")
@@ -739,11 +764,12 @@ def test_the_monitor_tells_of_itself_by_groups(group, has, lacks):
         (poll(ALERTS, VALUES), 15),
         (action(0x0C16, struct.pack(">HHHH", 4, 2, NUMERICS, VALUES)), 15),
         (action(0x0C16, bytes(6)), 15),
+        (action(0x0C16, b""), 15),
         (request(1, bytes.fromhex("002100000000") + bytes(8)), 2),
     ],
     ids=[
         "class", "context", "handle", "scope", "action", "object", "group of numerics",
-        "group of alerts", "partition", "short", "event report",
+        "group of alerts", "partition", "short", "empty", "event report",
     ],
 )  # fmt: skip
 def test_a_sound_request_that_cannot_be_fulfilled_gets_an_error(asked, error):
@@ -1076,8 +1102,9 @@ def test_the_monitor_complains_of_its_sensors():
     ]
     assert [one.place for one in technical] == [(6, 1, 0x82CF), (6, 1, 0x8400), (6, 1, 0x8272)]
     assert [one.instance for one in technical] == [1, 2, 3]
-    noisy = associated(replace(SCREEN, is_ecg_noisy=True, is_pulse_noisy=True))
-    assert [one.code for one in alerts(noisy)[2]] == [74, 74]
+    noisy = replace(SCREEN, is_ecg_noisy=True, is_pulse_noisy=True)
+    assert [one.code for one in alerts(associated(noisy))[2]] == [74, 74]
+    assert alerts(associated(replace(noisy, fitted=frozenset())))[2] == []
 
 
 def test_the_red_alarm_stands_before_the_yellow_one_and_decides_the_sound():
