@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import inf
 from struct import Struct
+from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings
@@ -60,6 +61,18 @@ BASIC_CLASS = Struct(
     "I2xhh4x"  # SpO2: status, saturation, pulse rate
     "IHhhhh"  # CO2: status, label, end-tidal, inspired, respiration rate, ambient pressure
 )
+
+# Alarm status, RS: sound on, silence; five boxes of text, text changed, colour, colour changed; 10
+# reserved bytes. RS names the types of silence and colour but not their sizes. Two bytes each is
+# what a published header of this interface has; with four, the record is that much longer, so its
+# length says which. No capture confirms either.
+ALARM_STATUS = 1  # subrecord type
+BOXES = 5
+ALARM_LAYOUTS = {
+    510: (Struct("<2xh4xh"), Struct("<80shhh12x")),
+    522: (Struct("<2xh4xi"), Struct("<80shih12x")),
+}
+NO_ALARM_TEXT = re.compile(rb"[\x00-\x1f\x7f]")
 
 EXISTS_AND_ACTIVE = 0b11  # the two lowest bits of every group's status
 SMALLEST_VALUE = -32000  # RS: anything lower is a special value
@@ -125,6 +138,33 @@ MAIN_TYPES = {
 }
 
 
+class AlarmColour(StrEnum):
+    """How the monitor shows an alarm: its priority."""
+
+    NONE = "none"
+    WHITE = "white"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+class AlarmSilence(StrEnum):
+    """Which alarms the monitor keeps silent."""
+
+    NONE = "none"
+    APNEA = "apnea"
+    ASYSTOLE = "asystole"
+    APNEA_AND_ASYSTOLE = "apnea and asystole"
+    ALL = "all"
+    ALL_2_MIN = "all for 2 min"
+    ALL_5_MIN = "all for 5 min"
+    ALL_20_S = "all for 20 s"
+
+
+# As numbered in RS, from 0.
+COLOURS = tuple(AlarmColour)
+SILENCES = tuple(AlarmSilence)
+
+
 class CuffNews(StrEnum):
     """What a record says of the cuff that the ones before it did not."""
 
@@ -183,9 +223,30 @@ class DisplayedValues:
     ambient_pressure: int
 
 
+class AlarmBox(NamedTuple):
+    """An alarm on the monitor's screen, in the monitor's language. What it is about, it alone says:
+    never to be told from the text."""
+
+    text: str
+    colour: AlarmColour
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStatus:
+    """The alarms on the monitor's screen, those of highest priority first; none: ``()``."""
+
+    offset: int
+    number: int
+    level: int
+    is_sound_on: bool
+    silence: AlarmSilence
+    boxes: tuple[AlarmBox, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OtherRecord:
-    """A sound record that carries no displayed basic values; only its header is read."""
+    """A sound record that carries neither displayed basic values nor alarms that are laid out as
+    expected; only its header is read."""
 
     offset: int
     number: int
@@ -193,7 +254,7 @@ class OtherRecord:
     kind: RecordKind
 
 
-Message = DisplayedValues | OtherRecord
+Message = DisplayedValues | AlarmStatus | OtherRecord
 _Pressures = tuple[int, int, int]  # systolic, diastolic, mean as sent
 
 
@@ -260,6 +321,10 @@ class Decoder:
             is_shown = is_physiological and subrecord == DISPLAYED_VALUES
             if is_shown and _class_of(record, start) == BASIC:
                 basic_at = start
+        if kind is RecordKind.ALARM and [*_listed(sr_desc)] == [(0, ALARM_STATUS)]:
+            alarms = _alarms(record[HEADER.size :])
+            if alarms is not None:
+                return AlarmStatus(self._offset, number, level, *alarms)
         if basic_at is None:
             return OtherRecord(self._offset, number, level, kind)
         return self._displayed(number, level, BASIC_CLASS.unpack_from(record, basic_at))
@@ -292,6 +357,29 @@ def _class_of(record: bytes, start: int) -> int:
     """Class of the physiological subrecord at ``start``. It says so itself; its place does not."""
     (bits,) = CLASS_AT.unpack_from(record, start)
     return int(bits) >> 8 & 0xF
+
+
+def _alarms(status: bytes) -> tuple[bool, AlarmSilence, tuple[AlarmBox, ...]] | None:
+    """Sound, silence and boxes of an alarm ``status``; None where anything in it is odd.
+
+    The layout is not certain, so whatever does not fit it tells that it is another one.
+    """
+    if len(status) not in ALARM_LAYOUTS:
+        return None
+    head, box = ALARM_LAYOUTS[len(status)]
+    sound, silence = head.unpack_from(status)
+    if sound not in (0, 1) or not 0 <= silence < len(SILENCES):
+        return None
+    boxes = []
+    for at in range(head.size, head.size + BOXES * box.size, box.size):
+        padded, text_changed, colour, colour_changed = box.unpack_from(status, at)
+        text = padded.rstrip(b"\0")
+        is_known = 0 <= colour < len(COLOURS) and {text_changed, colour_changed} <= {0, 1}
+        if not is_known or NO_ALARM_TEXT.search(text) or (colour and not text):
+            return None
+        if text:
+            boxes.append(AlarmBox(text.decode("latin-1"), COLOURS[colour]))
+    return bool(sound), SILENCES[silence], tuple(boxes)
 
 
 class _Cuff:

@@ -10,6 +10,10 @@ import pytest
 from clinical.vitals import Metric, Source
 from devices.protocols import ge_dri
 from devices.protocols.ge_dri import (
+    AlarmBox,
+    AlarmColour,
+    AlarmSilence,
+    AlarmStatus,
     CuffNews,
     Decoder,
     DisplayedValues,
@@ -46,7 +50,7 @@ def named(vector):
 @pytest.mark.parametrize("vector", FRAMES, ids=named)
 def test_reads_number_and_level_of_a_record(vector):
     (message,) = fed(bytes.fromhex(vector["hex"]))
-    assert isinstance(message, DisplayedValues)
+    assert isinstance(message, AlarmStatus if "boxes" in vector else DisplayedValues)
     assert (message.number, message.level) == (vector["number"], vector["level"])
 
 
@@ -336,6 +340,98 @@ def test_a_cuff_that_is_off_gives_no_reading(status):
     assert {o.source for o in observations(ge.frame({ge.NIBP_STATUS: status}))} == {
         Source.ECG, Source.SPO2, Source.CO2, None,
     }  # fmt: skip
+
+
+# Alarm records: read where they are laid out as expected, left alone otherwise.
+
+ALARMS = [vector for vector in FRAMES if "boxes" in vector]
+ALARM_RECORDS = [ge.unescaped(bytes.fromhex(vector["hex"]))[:-1] for vector in ALARMS]
+NARROW, WIDE = ALARM_RECORDS[0], ALARM_RECORDS[2]
+SOUND, SILENCE, FIRST_BOX = 42, 48, 50  # places in a record whose enumerations have two bytes
+BOX, TEXT_CHANGED, COLOUR, COLOUR_CHANGED, RESERVED = 98, 80, 82, 84, 86
+
+
+def alarms(changes=None, record=NARROW):
+    """What the record comes to with some of its bytes replaced."""
+    changed = bytearray(record)
+    for at, byte in (changes or {}).items():
+        changed[at] = byte
+    (message,) = fed(ge.framed(bytes(changed)))
+    return message
+
+
+def left_alone(record, wire):
+    return OtherRecord(len(wire), record[2], record[3], RecordKind.ALARM)
+
+
+@pytest.mark.parametrize("vector", ALARMS, ids=named)
+def test_reads_the_alarms_on_the_screen(vector):
+    (message,) = fed(bytes.fromhex(vector["hex"]))
+    assert message.is_sound_on is vector["is_sound_on"]
+    assert message.silence == vector["silence"]
+    assert message.boxes == tuple(AlarmBox(t, AlarmColour(c)) for t, c in vector["boxes"])
+    assert translate(message, NOW) == []
+
+
+@pytest.mark.parametrize(("number", "silence"), list(enumerate(AlarmSilence)))
+def test_the_silences_are_numbered_as_the_manual_does(number, silence):
+    assert alarms({SILENCE: number}).silence is silence
+
+
+@pytest.mark.parametrize(("number", "colour"), list(enumerate(AlarmColour)))
+def test_the_colours_are_numbered_as_the_manual_does(number, colour):
+    assert alarms({FIRST_BOX + COLOUR: number}).boxes[0] == ("Asystole", colour)
+
+
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [
+        (SOUND, 2),
+        (SOUND + 1, 1),
+        (SILENCE, 8),
+        (SILENCE + 1, 0xFF),
+        (FIRST_BOX, 0),  # text that begins with nothing
+        (FIRST_BOX + 1, 0x07),
+        (FIRST_BOX + 1, 0x7F),
+        (FIRST_BOX + 79, 0x20),  # text after its padding
+        (FIRST_BOX + TEXT_CHANGED, 2),
+        (FIRST_BOX + COLOUR, 4),
+        (FIRST_BOX + COLOUR + 1, 0xFF),
+        (FIRST_BOX + COLOUR_CHANGED, 2),
+        (FIRST_BOX + 4 * BOX + COLOUR, 1),  # a colour and no text
+        (18, 2),  # another type of subrecord
+        (16, 2),  # that starts elsewhere
+        (21, 2),  # and is not the only one
+        (14, 5),  # another main type
+    ],
+)
+def test_an_alarm_record_with_anything_odd_is_left_alone(at, byte):
+    found = alarms({at: byte})
+    assert isinstance(found, OtherRecord)
+    assert translate(found, NOW) == []
+
+
+@pytest.mark.parametrize("record", [NARROW, WIDE], ids=["two bytes", "four bytes"])
+def test_its_length_says_how_wide_the_enumerations_are(record):
+    assert isinstance(alarms(record=record), AlarmStatus)
+    for more in (-2, -1, 1, 2, 12):
+        longer = (record + bytes(12))[: len(record) + more]
+        longer = len(longer).to_bytes(2, "little") + longer[2:]
+        wire = ge.framed(longer)
+        assert fed(wire) == [left_alone(record, wire)]
+
+
+def test_what_is_reserved_in_an_alarm_record_may_be_anything():
+    places = (40, 44, 45, 46, 47, FIRST_BOX + RESERVED, FIRST_BOX + BOX - 1, 549)
+    changed = alarms(dict.fromkeys(places, 0x55))
+    assert changed.boxes == alarms().boxes
+
+
+def test_alarms_are_no_answer_to_what_was_asked():
+    talk = Talk()
+    talk.opening(0.0)
+    assert talk.heard(alarms(), 9.0) == b""
+    assert talk.due(10.0)[0] == request_frame(5, 0)
 
 
 # The real capture.
