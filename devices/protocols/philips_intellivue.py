@@ -37,8 +37,9 @@ UNESCAPED = {bytes([byte]): bytes([byte ^ 0x20]) for byte in range(256)}
 DATA_EXPORT = (0x11, 0x01)  # protocol and message type of the frame's header
 HEADER = Struct(">BBH")  # protocol, message type, length of the message
 CHECK_SIZE = 2
-MAX_FRAME = HEADER.size + 4096 + CHECK_SIZE  # bytes; the recording's longest message has 886
-MAX_PIECE = 2 * MAX_FRAME + 2  # bytes on the wire; all of it escaped
+SHORTEST_FRAME = HEADER.size + 1 + CHECK_SIZE  # bytes, without marks and escapes
+LONGEST_FRAME = HEADER.size + 4096 + CHECK_SIZE  # the recording's longest message has 886
+MAX_PIECE = 2 * LONGEST_FRAME + 2  # bytes on the wire; all of it escaped
 
 # The check is CRC-16/X-25, that of PPP: bits go in lowest first. ``crc_hqx`` is the same division
 # highest bit first, and fast: fed with mirrored bytes it gives the mirrored check. Over a frame
@@ -112,7 +113,6 @@ STATES = {
 TICKS_PER_S = 8000  # the monitor's own clock, 1/8 ms
 TICK = timedelta(microseconds=125)
 TICKS_WRAP = 1 << 32  # after 6.2 days
-BACKWARDS = TICKS_WRAP // 2  # a difference from here on is a negative one
 LONGEST_STEP = 600 * TICKS_PER_S  # between two results; a longer one is another clock
 RIVAL_STAYS = 5 * TICKS_PER_S  # a value not sent for so long is gone
 YEARS = range(1990, 2100)  # others are no time a monitor was set to
@@ -454,8 +454,9 @@ class Decoder:
             if (len(frame) - len(frame.rstrip(ESCAPE))) % 2:
                 return Garbled(piece, "a frame that its sender has aborted", offset)
             frame = ESCAPED.sub(lambda pair: UNESCAPED[pair[1]], frame)
-        if len(frame) <= HEADER.size + CHECK_SIZE:
-            return Garbled(piece, f"{len(frame)} bytes, too few for a message", offset)
+        if not SHORTEST_FRAME <= len(frame) <= LONGEST_FRAME:
+            reason = f"{len(frame)} bytes, a frame has {SHORTEST_FRAME} to {LONGEST_FRAME}"
+            return Garbled(piece, reason, offset)
         if crc_hqx(frame.translate(MIRRORED), CHECK_START) != CHECK_RESIDUE:
             sent, summed = frame[-CHECK_SIZE:], _check(frame[:-CHECK_SIZE])
             reason = f"check {sent.hex(' ')}, expected {summed.hex(' ')}"
@@ -464,7 +465,7 @@ class Decoder:
         if tuple(kind) != DATA_EXPORT:
             return Garbled(piece, f"header {frame[:2].hex(' ')}, expected 11 01", offset)
         message = frame[HEADER.size : -CHECK_SIZE]
-        if length != len(message) or length > MAX_FRAME - HEADER.size - CHECK_SIZE:
+        if length != len(message):
             return Garbled(piece, f"{len(message)} bytes, the header says {length}", offset)
         try:
             return self._read(message, offset)
@@ -562,16 +563,17 @@ class Decoder:
             (one.physio_id, *RANKS[one.physio_id]) for one in numerics if one.physio_id in RANKS
         ]
         for _, metric, rank in rivals:
-            leader = self._leaders.get(metric)
-            if (
-                leader is None
-                or rank <= leader[0]
-                or (ticks - leader[1]) % TICKS_WRAP > RIVAL_STAYS
-            ):
+            best, seen = self._leaders.get(metric, (rank, ticks))
+            if rank <= best or abs(_step(seen, ticks)) > RIVAL_STAYS:
                 self._leaders[metric] = (rank, ticks)
         return frozenset(
             physio_id for physio_id, metric, rank in rivals if rank > self._leaders[metric][0]
         )
+
+
+def _step(before: int, ticks: int) -> int:
+    """Ticks from ``before`` to ``ticks``, negative if it is the other way round."""
+    return (ticks - before + TICKS_WRAP // 2) % TICKS_WRAP - TICKS_WRAP // 2
 
 
 def _within(at: int, length: int, end: int) -> int:
@@ -798,7 +800,7 @@ class _Clock:
         if self._known is None:
             return None
         wall, before = self._known
-        step = (ticks - before + BACKWARDS) % TICKS_WRAP - BACKWARDS
+        step = _step(before, ticks)
         if abs(step) > LONGEST_STEP:
             self._known = None
             return None
@@ -820,6 +822,7 @@ class _Cuff:
         self._blank: _Pressures | None = None  # told last; None: values or a cycle since
         self._pulse: tuple[_Pulse, int] | None = None  # the last one, and its ticks
         self._wants_pulse = False  # the reading was given without one
+        self._is_dated = False  # its age was known
         self._looked: int | None = None  # ticks of the last look at the pressures
 
     def news(
@@ -833,7 +836,7 @@ class _Cuff:
         if pulse is not None:
             self._pulse = (pulse, ticks)
         if seen is not None:
-            is_watched = self._looked is not None and (ticks - self._looked) % TICKS_WRAP <= WATCHED
+            is_watched = self._looked is not None and abs(_step(self._looked, ticks)) <= WATCHED
             self._looked = ticks
             if (told := self._pressures(seen, polled_at, ticks, is_watched)) is not None:
                 return told
@@ -841,7 +844,7 @@ class _Cuff:
             return None
         self._wants_pulse = False
         _, taken_at = self._reading or (None, None)
-        age = _age(taken_at, polled_at, is_watched=False)
+        age = _age(taken_at, polled_at, is_watched=False) if self._is_dated else None
         return Cuff(f"n{self._readings}", (), late, taken_at, age)
 
     def _pressures(
@@ -858,12 +861,14 @@ class _Cuff:
         if self._reading is not None:
             before, before_at = self._reading
             if values == before and _is_same(seen.taken_at, before_at):
+                self._reading = (values, seen.taken_at or before_at)
                 return None
         self._reading = (values, seen.taken_at)
         self._readings += 1
         pulse = self._own_pulse(ticks)
         self._wants_pulse = pulse is None
         age = _age(seen.taken_at, polled_at, is_watched)
+        self._is_dated = age is not None
         return Cuff(f"n{self._readings}", seen.numerics, pulse, seen.taken_at, age)
 
     def _no_reading(self, seen: _Pressures, is_measuring: bool) -> Cuff | None:
@@ -1179,7 +1184,8 @@ class Talk:
                 return self._heard_created(message, now_s)
             case Numerics():
                 self._numbers_s = now_s
-                self._refused = self._aborted = 0
+                if self._stage is Stage.POLLING:
+                    self._refused = self._aborted = 0
                 if message.is_last or message.sequence_no is not None:
                     is_extended = message.sequence_no is not None
                     self._numerics.answered(now_s, is_extended=is_extended)
