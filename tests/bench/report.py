@@ -7,6 +7,7 @@ of one cell leaves the others as they were measured.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import re
@@ -40,12 +41,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """``column`` of ``row`` must be at most ``most``; a row of None means each of them."""
+    """``column`` of ``row`` must be from ``least`` to ``most``; a row of None means each."""
 
     words: str
     row: str | None
     column: str
-    most: float
+    most: float = math.inf
+    least: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +192,9 @@ def _judged(goal: Goal, rows: Sequence[Row]) -> str:
     known = [value for value in found if value is not None]
     if not known:
         return f"{goal.words}: not measured"
-    verdict = "**met**" if max(known) <= goal.most else "**not met**"
-    return f"{goal.words}: {verdict} ({shown(max(known))})"
+    worst = min(known) if goal.most == math.inf else max(known)
+    verdict = "**met**" if goal.least <= worst <= goal.most else "**not met**"
+    return f"{goal.words}: {verdict} ({shown(worst)})"
 
 
 INTRODUCTION = """# Benchmarks
