@@ -723,10 +723,10 @@ def test_nobody_is_admitted_unless_somebody_is():
     (one,) = results(associated().heard(poll(PATIENT, 0x0807), 0))
     empty = one.found[0, 0x0050]
     # The reply that a public client quotes has these 22 attributes in 180 bytes.
-    assert [f"{oid:04x}" for oid in empty] == (
+    assert b"".join(struct.pack(">H", oid) for oid in empty) == bytes.fromhex(
         "0921 0957 0a1a f001 0962 0a1e 095d 095f 095c 095a f2e1 f129 f12a 0961 0958 09d8 09dc 09df"
-        " 0956 f1ec f2e2 f2e3"
-    ).split()
+        "0956 f1ec f2e2 f2e3"
+    )
     assert sum(4 + len(value) for value in empty.values()) == 180
     assert empty[0x0957] == b"\x00\x00"
     patient = objects.Demographics(family_name="Müller", patient_id="4711")
