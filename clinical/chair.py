@@ -299,8 +299,10 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
         if alarm.signal.condition == DATA_LOST:
             overrun_at = alarm.onset_at
     gap = Gap(first.session, min(stored.last_at, now), now, "Vigil was not running")
-    latest = dict(stored.latest)
-    return replace(state, session=session, latest=latest, overrun_at=overrun_at), gap
+    here = {each.name for each in state.monitors}
+    shown_from = {metric: name for metric, name in stored.shown_from.items() if name in here}
+    state = replace(state, latest=dict(stored.latest), shown_from=shown_from)
+    return replace(state, session=session, overrun_at=overrun_at), gap
 
 
 def _with_measured(session: SessionState, stored: StoredSession, now: datetime) -> SessionState:

@@ -7,7 +7,7 @@ copy of what happened, it *is* what the engine goes on from after a crash.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -250,15 +250,17 @@ class StoredSession:
     """An open session as the record has it, for the engine to go on from.
 
     ``facts`` holds all but Vitals and Reading, in the order they were written. ``latest`` is the
-    newest observation of each metric; ``cuffs`` the readings of the session, oldest first, each
-    the observations that share a measurement_id and after them what was measured beside; and
-    ``last_at`` the newest time in the record.
+    newest observation of each metric, ``shown_from`` the monitor that it was of, where the chair
+    had two; ``cuffs`` the readings of the session, oldest first, each the observations that share
+    a measurement_id and after them what was measured beside; and ``last_at`` the newest time in
+    the record.
     """
 
     facts: tuple[Fact, ...]
     latest: Mapping[Metric, Observation]
     cuffs: tuple[tuple[Observation, ...], ...]
     last_at: datetime
+    shown_from: Mapping[Metric, str] = field(default_factory=dict)
 
     @property
     def opened(self) -> SessionOpened:

@@ -6,7 +6,7 @@ missed in one message, one that fell too far behind is told so, a stalled one co
 
     {"boot", "seq", "now", "speed", "snapshot": {chair: {"points": [[t_ms, metric, value, quality]],
         "alarms", "phase", "link", "session", "recording", "interval_s", "hr_source",
-        "monitors": {metric: name}, "remarks": [text]}}}
+        "monitors": {metric: maker}, "remarks": [text]}}}
     {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
     {"seq", "now"}               every 2 s, whatever else was sent
     {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
@@ -410,6 +410,14 @@ def _session(session: SessionView) -> dict[str, Any]:
     }
 
 
+def _sources(view: ChairView) -> dict[str, str]:
+    """By metric, the maker of the monitor that it is shown from; none where there is only one."""
+    if len(view.monitors) < 2:
+        return {}
+    makers = {each.name: each.title.split()[0] for each in view.monitors}
+    return {metric.value: makers[name] for metric, name in view.shown_from.items()}
+
+
 # A chair that the engine has not spoken of yet has no parts: null, never a guess.
 PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "alarms": lambda view: [_alarm(alarm) for alarm in view.alarms] if view else [],
@@ -419,7 +427,7 @@ PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "recording": lambda view: view.is_recording if view else None,
     "interval_s": lambda view: view.interval_s if view else None,
     "hr_source": lambda view: source_of(view, Metric.HEART_RATE) if view else None,
-    "monitors": lambda view: dict(view.shown_from) if view and len(view.monitors) > 1 else {},
+    "monitors": lambda view: _sources(view) if view else {},
     "remarks": lambda view: list(view.remarks) if view else [],
 }
 

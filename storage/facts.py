@@ -130,9 +130,11 @@ def _stored(db: Session, row: SessionRow) -> StoredSession:
     facts = _facts_of(db, row)
     times = [fact.until if isinstance(fact, Gap) else fact.at for fact in facts]
     measured = observations.last_at(db, session_id=row.id)
+    latest = observations.latest(db, session_id=row.id)
     return StoredSession(
         facts=facts,
-        latest=observations.latest(db, session_id=row.id),
+        latest={metric: found for metric, (found, _monitor) in latest.items()},
+        shown_from={metric: monitor for metric, (_found, monitor) in latest.items() if monitor},
         cuffs=tuple(
             (*cuff, *observations.beside(db, session_id=row.id, at=cuff[0].observed_at))
             for cuff in observations.cuffs(db, session_id=row.id)

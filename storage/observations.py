@@ -190,9 +190,12 @@ def chair_points(db: Session, *, session: UUID, since: datetime) -> list[Observa
     return points
 
 
-def latest(db: Session, *, session_id: int) -> dict[Metric, Observation]:
-    """The newest observation of each metric, also where it says that there was no value."""
-    found: dict[Metric, Observation] = {}
+def latest(db: Session, *, session_id: int) -> dict[Metric, tuple[Observation, str | None]]:
+    """The newest observation of each metric, also where it says that there was no value.
+
+    With each its monitor; None in a chair with only one.
+    """
+    found: dict[Metric, tuple[Observation, str | None]] = {}
     for metric in CONTINUOUS:
         row = db.execute(
             select(VITAL)
@@ -207,7 +210,8 @@ def latest(db: Session, *, session_id: int) -> dict[Metric, Observation]:
             .limit(1)
         ).first()
         if row is not None:
-            found[metric] = next(o for o in observations_of(row) if o.metric is metric)
+            newest_one = next(o for o in observations_of(row) if o.metric is metric)
+            found[metric] = (newest_one, row.monitor)
     of_session = READING.c.session_id == session_id
     newest = select(READING.c.metric, func.max(READING.c.t_ms)).where(of_session)
     readings = db.execute(
@@ -216,10 +220,11 @@ def latest(db: Session, *, session_id: int) -> dict[Metric, Observation]:
             tuple_(READING.c.metric, READING.c.t_ms).in_(newest.group_by(READING.c.metric)),
         )
     )
-    for reading in map(reading_of, readings):  # a continuous metric may be typed in as well
+    for row in readings:  # a continuous metric may be typed in as well
+        reading = reading_of(row)
         frame = found.get(reading.metric)
-        if frame is None or frame.observed_at < reading.observed_at:
-            found[reading.metric] = reading
+        if frame is None or frame[0].observed_at < reading.observed_at:
+            found[reading.metric] = (reading, row.monitor)
     return found
 
 

@@ -358,6 +358,13 @@
 
   const gapMs = chair => Math.max(STALE_S, 2.5 * (chair.interval_s || 0)) * 1000;
 
+  // A chair without an ECG draws its pulse; one with both never a mixture.
+  const seriesOf = ({series}, metric) => {
+    const has = name => series[name]?.v.some(value => value !== null);
+    const isStandIn = metric === 'heart_rate' && !has(metric) && has('pulse_rate');
+    return series[isStandIn ? 'pulse_rate' : metric] || {t: [], v: []};
+  };
+
   const spark = (el, chair) => {
     const canvas = el.tagName === 'CANVAS' ? el : el.querySelector('canvas') ||
       el.appendChild(Object.assign(document.createElement('canvas'),
@@ -367,7 +374,7 @@
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
     const pen = canvas.getContext('2d');
     pen.clearRect(0, 0, width, height);
-    const {t, v} = chair.series[el.dataset.spark] || {t: [], v: []};
+    const {t, v} = seriesOf(chair, el.dataset.spark);
     const known = v.filter(value => value !== null);
     if (!known.length) return;
     const low = Math.min(...known), high = Math.max(...known);
@@ -388,7 +395,7 @@
 
   // At most so many points: of each short stretch its lowest and its highest. A null breaks the line.
   const line = (chair, metric) => {
-    const {t, v} = chair.series[metric] || {t: [], v: []};
+    const {t, v} = seriesOf(chair, metric);
     const gap = isCuff(metric) ? Infinity : gapMs(chair);
     const most = Math.ceil(t.length / (TREND_POINTS / 2)), x = [], y = [];
     const put = (i, value) => { x.push(t[i]); y.push(value); };

@@ -79,7 +79,6 @@ def tile_head(view: ChairView) -> list[Component]:
     tags: list[Component] = []
     if view.is_simulated or (session and session.is_simulated):
         tags.append(html.Span("Simulated data", className="tag tag-simulated"))
-    tags += unproven(view.monitors)
     if session is None:
         start = dcc.Link(
             "Start session", href=f"/chair/{view.chair}", className="button tile-start"
@@ -92,6 +91,7 @@ def tile_head(view: ChairView) -> list[Component]:
             className="tile-series",
         ),
         *tags,
+        *unproven(view.monitors),
     ]
 
 

@@ -145,12 +145,12 @@ def cuff(view: ChairView, role: Role | None, form: Form) -> list[Component]:
     if is_allowed:
         buttons.insert(0, _button(CUFF_START, "Start cuff", form))
     if may_decide:
-        words = "No longer start it from here" if is_allowed else "Allow to start it from here"
+        words = "Forbid starting it from here" if is_allowed else "Allow starting it from here"
         buttons.append(_button(CUFF_FORBID if is_allowed else CUFF_ALLOW, words, form))
-    who = "A clinician has allowed" if is_allowed else "A clinician has not allowed"
+    says = "A clinician allows" if is_allowed else "No clinician has allowed"
     return [
         html.H2("Cuff"),
-        html.P(f"{who} to start the cuff from this page.", className="dim"),
+        html.P(f"{says} starting the cuff from this page.", className="dim"),
         html.Div(buttons, className="steps"),
     ]
 

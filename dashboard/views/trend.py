@@ -117,11 +117,17 @@ def _local(times: pd.Series, zone: tzinfo | None) -> pd.Series:
 
 
 def _line(trend: pd.DataFrame, column: str, zone: tzinfo | None) -> dict[str, Any]:
-    """One column as x and y, with an empty point in each gap, which breaks the line."""
-    before = trend["at"].shift()
-    is_gap = (trend["at"] - before).dt.total_seconds() > GAP_S
+    """One column as x and y, with an empty point in each gap, which breaks the line.
+
+    A frame that does not speak of the column is no gap: monitors send their signs in several, and
+    a chair may have two.
+    """
+    is_sent = trend[column].notna() | trend["quality"].str.contains(f'"{column}"', na=False)
+    sent = trend.loc[is_sent, ["at", column]]
+    before = sent["at"].shift()
+    is_gap = (sent["at"] - before).dt.total_seconds() > GAP_S
     breaks = pd.DataFrame({"at": before[is_gap], column: float("nan")})
-    joined = pd.concat([trend[["at", column]], breaks]).sort_values("at", kind="stable")
+    joined = pd.concat([sent, breaks]).sort_values("at", kind="stable")
     return {"x": _local(joined["at"], zone), "y": joined[column]}
 
 

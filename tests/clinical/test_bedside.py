@@ -225,6 +225,18 @@ def allow(chair: Bedside, is_allowed: bool = True, by=CLINICIAN):
     return chair.ask(wanted)[0]
 
 
+def test_after_a_restart_a_number_is_still_of_its_monitor():
+    chair = at_chair(CUFF_MONITOR, OXIMETER)
+    stored = replace(
+        chair.stored(),
+        latest={obs.metric: obs for obs in seen(5, spo2=97, sys=120)},
+        shown_from={Metric.SPO2: "masimo-ascii1", Metric.NIBP_SYSTOLIC: "one that is gone"},
+    )
+    fresh = ChairState(1, "Chair 1", is_simulated=True, monitors=(CUFF_MONITOR, OXIMETER))
+    again, _gap = resumed(fresh, stored, at(100))
+    assert chair_view(again, at(100)).shown_from == {Metric.SPO2: "masimo-ascii1"}
+
+
 def test_a_cuff_is_started_only_where_a_clinician_allowed_it():
     chair = at_chair(CUFF_MONITOR, OXIMETER)
     assert chair.step(order(chair, CuffOrder.START)).outcome[1].kind is OutcomeKind.REFUSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -23,9 +24,14 @@ def at(*seconds: float) -> pd.Series:
 
 
 def vitals(seconds: list[float], **columns: list[float | None]) -> pd.DataFrame:
+    """Frames in which every column that is given was sent; None was sent without a value."""
+    reasons = [
+        json.dumps({name: "unavailable" for name, values in columns.items() if values[i] is None})
+        for i in range(len(seconds))
+    ]
     given = {"heart_rate": None, "pulse_rate": None, "spo2": None} | columns
     return pd.DataFrame(
-        {"at": at(*seconds)}
+        {"at": at(*seconds), "quality": pd.Series(reasons, dtype="str")}
         | {name: pd.Series(values, dtype="float64") for name, values in given.items() if values}
         | {
             name: pd.Series([float("nan")] * len(seconds))
@@ -85,6 +91,12 @@ def test_a_gap_is_a_gap_in_the_line():
 def test_a_missing_value_breaks_the_line_however_short():
     drawn = figure(trend=vitals([0, 1, 2], heart_rate=[70, None, 72]))
     assert [pd.isna(value) for value in trace(drawn, "heart-rate").y] == [False, True, False]
+
+
+def test_frames_of_another_monitor_do_not_break_the_line():
+    frames = vitals([0, 0.3, 1, 1.3], heart_rate=[70, None, 71, None])
+    drawn = figure(trend=frames.assign(quality=None))  # they were not sent at all
+    assert list(trace(drawn, "heart-rate").y) == [70, 71]
 
 
 def test_without_an_ecg_the_pulse_is_drawn_and_named():

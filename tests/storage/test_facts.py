@@ -31,7 +31,7 @@ from clinical.record import (
     Vitals,
 )
 from clinical.sign_off import Signature
-from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
+from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source
 from storage import facts, observations
 from storage.ledger import UnknownSession, key_of
 from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
@@ -265,10 +265,9 @@ def test_points_are_oldest_first_and_from_since_on(database):
 def latest_and_cuffs(database):
     with database.reading() as db:
         session_id = key_of(db, SESSION)
-        return (
-            observations.latest(db, session_id=session_id),
-            observations.cuffs(db, session_id=session_id),
-        )
+        latest = observations.latest(db, session_id=session_id)
+        newest = {metric: found for metric, (found, _monitor) in latest.items()}
+        return newest, observations.cuffs(db, session_id=session_id)
 
 
 def test_latest_is_the_newest_of_each_metric_even_without_a_value(database):
@@ -346,8 +345,10 @@ def test_what_a_second_monitor_says_is_kept_beside_and_never_mixed(database):
         key = key_of(db, SESSION)
         seen = observations.chair_points(db, session=SESSION, since=T0)
         assert {point.value for point in seen} == {97.0, 120.0, 80.0, 93.0, 70.0}
-        assert observations.latest(db, session_id=key)[Metric.SPO2].value == 97.0
+        assert observations.latest(db, session_id=key)[Metric.SPO2][0].value == 97.0
         assert len(observations.cuffs(db, session_id=key)) == 1
+        (stored,) = facts.stored_sessions(db)
+        assert stored.shown_from == dict.fromkeys(CUFF, "ivy450c")
         (kept,) = db.execute(select(VITAL_BESIDE)).all()
         assert (kept.monitor, kept.spo2) == ("masimo-ascii1", 91.0)
         kept_cuff = db.execute(select(READING_BESIDE.c.value, READING_BESIDE.c.monitor)).all()
