@@ -3,6 +3,7 @@
 #   make demo     a simulated clinic in the browser, e.g. ARGS="--port 8060"
 #   make test     what CI runs: lint, types, import contracts, all tests
 #   make bench    one cell of the measurements, e.g. CELL=live-16
+#   make fuzz     bad bytes into every decoder, a minute each (Linux); e.g. ARGS="--seconds 5 ge-dri"
 #   make install  the environment alone
 #   make lock     new hashed locks from pyproject.toml, e.g. ARGS=--upgrade
 
@@ -10,13 +11,13 @@ BIN := .venv/bin
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(p) -c 'import ensurepip, sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 PIP := $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip-version-check
-UV_COMPILE := uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
+UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 # Without byte code the first import takes eight seconds; a user install has no place in .venv.
 unexport PYTHONDONTWRITEBYTECODE PIP_USER
 
-.PHONY: install install-dev demo test bench lock
+.PHONY: install install-dev demo test bench fuzz lock
 
 install: .venv/.done
 install-dev: .venv/.done-dev
@@ -35,11 +36,16 @@ test: .venv/.done-dev
 bench: .venv/.done-dev
 	@$(BIN)/python -m tests.bench $(CELL)
 
+fuzz: .venv/.done-fuzz
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 lock:
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/python -m pip install -qq uv
-	.venv/lock/bin/$(UV_COMPILE) --group build -o requirements/app.txt $(ARGS)
-	.venv/lock/bin/$(UV_COMPILE) --group build --group dev -c requirements/app.txt \
+	.venv/lock/bin/$(UV_COMPILE) pyproject.toml --group build -o requirements/app.txt $(ARGS)
+	.venv/lock/bin/$(UV_COMPILE) pyproject.toml --group build --group dev -c requirements/app.txt \
 		-o requirements/dev.txt $(ARGS)
+	.venv/lock/bin/$(UV_COMPILE) --group fuzz -c requirements/dev.txt \
+		-o requirements/fuzz.txt $(ARGS)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Vigil needs Python 3.11 or newer with its venv module" \
@@ -63,3 +69,8 @@ endef
 .venv/.done-dev: requirements/dev.txt pyproject.toml | .venv/bin/python
 	$(installed)
 	@touch .venv/.done
+
+# The fuzzer alone, on top: whoever does not fuzz need not fetch it.
+.venv/.done-fuzz: requirements/fuzz.txt .venv/.done-dev
+	@$(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
