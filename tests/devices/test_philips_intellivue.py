@@ -655,6 +655,12 @@ def test_blank_pressures_are_told_once():
     assert [bed.news(BLANK, state=0x2000) for _ in range(3)] == ["none", "", ""]
 
 
+def test_a_blank_after_a_reading_is_told_again():
+    bed = Bedside()
+    told = [bed.news(one, state=0x2000 if one is BLANK else 0) for one in (BLANK, A, BLANK)]
+    assert told == ["none", "n1", "none"]
+
+
 def test_each_cycle_that_leaves_a_blank_has_failed():
     bed = Bedside()
     told = [
@@ -818,6 +824,13 @@ def test_a_pulse_without_a_number_is_waited_for_and_one_without_a_reading_is_not
     assert (late.value, late.measurement_id) == (75, "n1")
 
 
+def test_a_late_pulse_is_no_older_than_its_reading():
+    bed = Bedside()
+    bed.news(BLANK, state=0x2000)
+    assert seen_at(bed.shows(wire.cuff(A, AT_10))) == 0
+    assert seen_at(bed.shows(wire.cuff_pulse(74), wire.cuff(A, AT_10))) == 0
+
+
 def test_a_failed_cycle_ends_the_wait_for_a_pulse():
     bed = Bedside()
     bed.shows(wire.cuff(A, AT_12))
@@ -910,6 +923,15 @@ def test_opens_with_an_abort_and_asks_until_the_monitor_answers():
     talk = Talk()
     assert talk.opening(0.0) == ASK
     assert [s for s, sent in said(talk, 40) if sent == ASK] == [2, 4, 6, 8, 19, 21, 23, 25, 27, 38]
+
+
+def test_an_association_ends_the_count_of_requests():
+    talk = Talk()
+    talk.opening(0.0)
+    said(talk, 7)
+    talk.heard(CREATED, 7.0)
+    sent = [s for s, b in said(talk, 34) if s > 7 and b == ASK]
+    assert sent == [13, 15, 17, 19, 21, 32]
 
 
 def test_confirms_what_the_monitor_says_of_itself_and_polls():
