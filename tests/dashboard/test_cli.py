@@ -262,6 +262,27 @@ def test_decode_is_silent_when_its_reader_has_had_enough(tmp_path: Path, wire: b
         process.wait(20)
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_what_each_simulated_monitor_sends_is_decoded(name: str, tmp_path: Path):
+    """The last minute of a script: a cuff that is asked has long been at work by then."""
+    file = tmp_path / "wire.raw"
+    script = ("--scenario", "capnography", "--at", "3540")
+    simulated = said("simulate", name, "--port", f"file:{file}", *script)
+    assert (simulated.exit_code, simulated.output) == (0, "")
+    wire = file.read_bytes()
+    result = said("decode", name, "-", stdin=wire)
+    assert result.exit_code == 0
+    garbled = 1 if name == "nonin-ascii" else 0  # its header, which no manual prints
+    frames, _, rest = result.stderr.partition(" ")
+    assert int(frames) > 0
+    assert rest == f"frames, {garbled} garbled, {len(wire)} bytes\n"
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {tuple(line) for line in lines} == {tuple(KEYS)}
+    assert {line["metric"] for line in lines} <= PROTOCOLS[name].metrics
+    assert any(line["quality"] == "valid" and line["value"] is not None for line in lines)
+    assert all(0 < line["offset"] <= len(wire) for line in lines)
+
+
 # monitors
 
 
@@ -274,6 +295,28 @@ def test_monitors_are_listed_for_people_and_for_programs():
     row = rows[0]
     assert (row["name"], row["settings"]) == ("ge-dri", "19200 baud, 8E1, RTS/CTS")
     assert {"heart_rate", "spo2", "nibp_systolic"} <= set(row["metrics"])
+
+
+# demo
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("nothing", f"expected monitors, each one of {', '.join(PROTOCOLS)}, got 'nothing'"),
+        ("ge-dri,", "got ''"),
+        ("ge-dri,suntech+", "got ''"),
+        ("ge-dri+ge-dri", "expected two monitors of different kinds at a chair, got ge-dri+ge-dri"),
+        ("nellcor,dinamap+nellcor+dinamap", "got dinamap+nellcor+dinamap"),
+    ],
+)
+def test_a_demo_refuses_monitors_in_words_before_it_touches_anything(
+    tmp_path: Path, asked: str, words: str
+):
+    data = tmp_path / "demo"
+    refused = said("demo", "--port", "0", "--data", str(data), "--monitors", asked)
+    assert_refused(refused, f"vigil: {words}" if words.startswith("exp") else words)
+    assert not data.exists()
 
 
 # user
