@@ -275,7 +275,7 @@ def _seems_shifted(sent: Numerics, before: Numerics | None) -> bool:
 
 
 def _jumps(before: int, now: int) -> bool:
-    return before == INVALID or abs(now - before) >= JUMP
+    return abs(now - before) >= JUMP  # FF, no value, is further than that from any
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

@@ -58,6 +58,8 @@ class Field(NamedTuple):
 
 PULSE_RATE = Field(Metric.PULSE_RATE, Source.SPO2, 0, 400)
 CUFF = "NIBP"
+PRESSURES = ("P1", "P2")
+NO_TRANSDUCER = "NO TRANSDUCER"  # the label of a pressure that nothing is connected to (capture)
 # In the order in which a packet has them (capture).
 LINES: dict[str, tuple[Field, ...]] = {
     "HR": (Field(Metric.HEART_RATE, Source.ECG, 0, 400),),
@@ -113,6 +115,7 @@ class Line:
 class Packet:
     """One second of the monitor: the lines that are known, by name.
 
+    A pressure that has had no transducer since the Decoder began is left out: it is not in use.
     ``cuff`` and ``measurement_id`` are the Decoder's own: what is new compared with the packets
     before.
     """
@@ -142,6 +145,7 @@ class Decoder:
         self._offset = 0  # of the first byte not yet judged
         self._shown: tuple[float | None, ...] | None = None  # of the cuff, in the last packet
         self._readings = 0
+        self._in_use: set[str] = set()  # pressures that have had a value
 
     def feed(self, data: bytes) -> list[Packet | Garbled]:
         """Return the packets that ``data`` completes, in wire order; keep the rest."""
@@ -176,6 +180,7 @@ class Decoder:
         except _Damaged as why:
             return self._drop(ends + 1, str(why), found)
         self._take(ends + 1)
+        self._leave_out_unused(lines)
         found.append(Packet(self._offset, lines, *self._news(lines)))
         return True
 
@@ -188,6 +193,17 @@ class Decoder:
     def _take(self, size: int) -> None:
         del self._tail[:size]
         self._offset += size
+
+    def _leave_out_unused(self, lines: dict[str, Line]) -> None:
+        """Drop the pressures that nothing was ever connected to; one that was pulled off stays."""
+        for name in PRESSURES:
+            line = lines.get(name)
+            if line is None or name in self._in_use:
+                continue
+            if any(line.values):
+                self._in_use.add(name)
+            elif line.label.strip() == NO_TRANSDUCER and not line.alarm:
+                del lines[name]
 
     def _news(self, lines: dict[str, Line]) -> tuple[CuffNews, str | None]:
         """What is new of the cuff. The monitor repeats its last reading and never says how old."""

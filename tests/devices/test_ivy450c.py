@@ -162,6 +162,7 @@ def test_what_is_no_packet_is_told_in_bounded_pieces(size):
         ("HR=1;7 2;;", Metric.HEART_RATE, None),
         ("HR=1;72.5;;", Metric.HEART_RATE, None),
         ("HR=1;1072;;", Metric.HEART_RATE, None),
+        ("HR=1;0072;;", Metric.HEART_RATE, None),
         ("RR=1;250;;", Metric.RESP_RATE, 250),
         ("RR=1;251;;", Metric.RESP_RATE, None),
         ("ETCO2=1;200;;", Metric.ETCO2, 200),
@@ -247,6 +248,32 @@ def test_a_line_with_too_many_fields_gives_no_number_but_all_it_says():
     found = seen(packet("SPO2=1;97;PR=71 ;LOW;"))
     assert found[Metric.SPO2].value is found[Metric.PULSE_RATE].value is None
     assert Metric.NIBP_MEAN not in seen(packet("NIBP=4;1;8;76;94;70;;"))
+
+
+def pressures(*lines):
+    """Of each packet with this line of P1: its systolic pressure's value and remarks."""
+    decoder, told = Decoder(), []
+    for line in lines:
+        (message,) = fed(packet(f"P1=3;{line}"), decoder=decoder)
+        found = {one.metric: one for one in translate(message, NOW)}
+        one = found.get(Metric.IBP1_SYSTOLIC)
+        assert Metric.IBP2_SYSTOLIC not in found
+        told.append(one and (one.value, one.remarks))
+    return told
+
+
+def test_a_pressure_without_a_transducer_is_told_once_it_had_one():
+    off, on = ";;;NO TRANSDUCER;", "120;80;93;;"
+    assert pressures(off, off, on, off, off) == [
+        None, None, (120, ()), (None, ("NO TRANSDUCER",)), (None, ("NO TRANSDUCER",)),
+    ]  # fmt: skip
+
+
+def test_a_pressure_that_says_anything_else_is_told():
+    assert pressures(";;;;") == [(None, ())]
+    assert pressures(";;;ZERO;") == [(None, ("ZERO",))]
+    assert pressures(";;;NO TRANSDUCER;CHECK") == [(None, ("NO TRANSDUCER", "CHECK"))]
+    assert pressures(";;93;NO TRANSDUCER;") == [(None, ("NO TRANSDUCER",))]
 
 
 # The cuff.
@@ -347,12 +374,14 @@ def test_a_real_monitors_bytes_mean_what_another_decoder_says(shared, size):
             values = {m: v for m, v in values.items() if not m.startswith("nibp")}
         # That decoder stops before the last line, T2, which is empty.
         assert found.pop(Metric.TEMPERATURE_2).value is None
+        # P2 has no transducer.
+        values = {m: v for m, v in values.items() if not m.startswith("ibp2")}
         assert {metric: one.value for metric, one in found.items()} == values
         assert {one.measurement_id for one in found.values()} <= {None, "n1"}
         assert found[Metric.RESP_RATE].source is Source.IMPEDANCE
-        for name, line in wanted.items():
-            assert message.lines[name].label == line["label"]
-            assert message.lines[name].alarm == line["alarm"]
+        for name, line in message.lines.items():
+            if name != "T2":
+                assert (line.label, line.alarm) == (wanted[name]["label"], wanted[name]["alarm"])
 
 
 def test_a_real_capture_is_read_from_wherever_it_is_cut(shared):
