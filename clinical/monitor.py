@@ -319,7 +319,8 @@ def _measured(
     monitor = event.monitor or None
     wide = tuple(obs for obs in observations if obs.metric in CONTINUOUS)
     if wide:
-        yield Vitals(session, event.at, wide, monitor, is_beside)
+        # Not event.at: a frame that takes long to arrive is of when it began.
+        yield Vitals(session, wide[0].observed_at, wide, monitor, is_beside)
     for obs in observations:
         if obs.metric not in CONTINUOUS:
             yield Reading(session, obs, monitor, is_beside)

@@ -12,8 +12,10 @@ from typer.main import get_command
 from clinical.alarms import AlarmPriority, Direction
 from clinical.catalog.loader import load_preset
 from clinical.vitals import Metric
+from devices.registry import PROTOCOLS
 
 ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
@@ -66,6 +68,22 @@ def test_every_command_on_the_page_exists(doc):
 def test_every_link_and_picture_leads_somewhere(doc):
     for target in LINK.findall(doc.read_text()):
         assert (doc.parent / target).exists(), target
+
+
+def test_the_readme_lists_every_monitor_with_its_page_and_its_proof():
+    rows = re.findall(r"^\| \[`([a-z0-9-]+)`\]\((\S+)\) \|.*\| (\w+) \|$", README.read_text(), re.M)
+    assert rows == [
+        (name, f"docs/monitors/{name}.md", entry.proof.value) for name, entry in PROTOCOLS.items()
+    ]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_monitor_has_a_page_that_states_its_proof(name):
+    page = (ROOT / "docs" / "monitors" / f"{name}.md").read_text()
+    assert f"`{name}`" in page.splitlines()[0]
+    assert f"**Proof: {PROTOCOLS[name].proof.value}.**" in page
+    for part in ("## Cable", "## Settings", "## What is read", "not known", "## Check it"):
+        assert part in page, part
 
 
 def test_the_user_guide_prints_the_limits_that_ship():

@@ -300,6 +300,13 @@ def test_the_permission_outlives_a_restart_and_ends_with_the_session():
     assert not chair.session.may_start_cuff
 
 
+def test_a_frame_that_took_its_time_stands_in_the_record_where_the_screen_has_it():
+    chair = at_chair(MULTI)
+    effects = chair.step(Observed(seen(4.4, hr=70, spo2=97), at(5), 1.0), at(5.01))
+    (row,) = [fact for fact in effects.facts if isinstance(fact, Vitals)]
+    assert row.at == at(4.4) == effects.points[0].observed_at
+
+
 # --- the choice itself ----------------------------------------------------------------------------
 
 
