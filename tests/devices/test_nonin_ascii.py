@@ -122,6 +122,10 @@ def test_a_line_without_end_is_told_as_it_grows_and_the_next_is_read():
     assert line.spo2_pct == 98
 
 
+def test_blanks_at_the_end_of_a_line_do_not_matter():
+    assert read(b"SPO2=097 HR=072  ").pulse_rate == 72
+
+
 def test_lines_of_blanks_are_nothing():
     assert Decoder().feed(b"\r\n  \r\n\n\r\r\n") == []
 
