@@ -105,7 +105,9 @@ class SessionState:
     failed_cuffs: int = 0  # in a row
     # After a restart the monitor still shows its last reading: these pressures are not news.
     known_cuff: Pressures | None = None
-    remarks: Mapping[tuple[str, Metric], str] = field(default_factory=dict)  # now, by monitor
+    remarks: Mapping[tuple[str, Metric | None], str] = field(
+        default_factory=dict
+    )  # now, by monitor
     may_start_cuff: bool = False
     cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since
 

@@ -70,13 +70,15 @@ class Observed:
     """What one frame said; ``at`` is its arrival, aware UTC.
 
     ``interval_s`` is how often the monitor is asked to speak, where the link knows; ``monitor``
-    names it where the chair has two.
+    names it where the chair has two. ``alarms`` are the texts of the monitor's own alarms; None
+    where the frame says nothing of them.
     """
 
     observations: tuple[Observation, ...]
     at: datetime
     interval_s: float | None = None
     monitor: str = ""
+    alarms: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
         sources = {obs.metric: event.monitor for obs in observations if obs.value is not None}
         state = replace(state, given=given, shown_from={**state.shown_from, **sources})
     state = replace(state, latest={**state.latest, **{obs.metric: obs for obs in observations}})
-    if session is None or not (observations or beside):
+    if session is None or not (observations or beside or event.alarms is not None):
         return replace(state, session=session), Effects(points=observations)
     session = _judged(session, observations, event.at)
     cuff = [obs for obs in observations if obs.metric in CUFF]
@@ -218,11 +220,17 @@ def _remarked(
 ) -> Iterator[Remarked]:
     """What the monitor says of its own values, where that is not what it said before."""
     name = event.monitor or (state.monitors[0].name if state.monitors else "")
-    for obs in observations:
-        if obs.remarks or (name, obs.metric) in session.remarks:
-            text = "; ".join(obs.remarks)
-            if text != session.remarks.get((name, obs.metric), ""):
-                yield Remarked(session.opened.session, event.at, name, obs.metric, text)
+    said: list[tuple[Metric | None, tuple[str, ...]]] = [
+        (obs.metric, obs.remarks)
+        for obs in observations
+        if obs.remarks or (name, obs.metric) in session.remarks
+    ]
+    if event.alarms is not None:
+        said.append((None, event.alarms))
+    for metric, remarks in said:
+        text = "; ".join(remarks)
+        if text != session.remarks.get((name, metric), ""):
+            yield Remarked(session.opened.session, event.at, name, metric, text)
 
 
 def _is_of(session: SessionState, link: LinkEvent | None, obs: Observation) -> bool:
@@ -343,8 +351,17 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
             if own.monitor and monitor_for(state, metric) != own.monitor
         }
         session = replace(session, missing_since=left)
-    fact = LinkChanged(session.opened.session, own.at, own.state, own.detail, own.monitor)
-    return replace(state, link=event, session=session), Effects(facts=(fact,))
+    facts: list[Fact] = [
+        LinkChanged(session.opened.session, own.at, own.state, own.detail, own.monitor)
+    ]
+    if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
+        # Nor does its last remark: a monitor that is not heard says nothing.
+        for name, metric in session.remarks:
+            if own.monitor in ("", name):
+                unsaid = Remarked(session.opened.session, own.at, name, metric, "")
+                session = fold(session, unsaid)
+                facts.append(unsaid)
+    return replace(state, link=event, session=session), Effects(facts=tuple(facts))
 
 
 # --- what people ask ------------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from clinical.alarms import AlarmKind
+from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState, OpenAlarm, SessionState
 from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
@@ -31,17 +33,22 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         is_simulated=state.is_simulated,
         monitors=state.monitors,
         shown_from=state.shown_from,
-        remarks=_remarks(state) if session else (),
+        remarks=_remarks(session, state.monitors) if session else (),
     )
 
 
-def _remarks(state: ChairState) -> tuple[str, ...]:
-    """SpO2: sensor off patient. The name of the monitor is added where the chair has two."""
-    remarks = state.session.remarks if state.session else {}
-    is_one_of_two = len(state.monitors) > 1
+def _remarks(session: SessionState, monitors: Sequence[BedsideMonitor]) -> tuple[str, ...]:
+    """SpO2, PR: sensor off patient. The same words of several signs are one remark.
+
+    The monitor's name is added where the chair has two.
+    """
+    signs: dict[tuple[str, str], list[str]] = {}
+    for (name, metric), text in session.remarks.items():
+        label = "Its alarms" if metric is None else NATURE[metric].label
+        signs.setdefault((name, text), []).append(label)
     return tuple(
-        f"{NATURE[metric].label}: {text}" + (f" ({name})" if is_one_of_two else "")
-        for (name, metric), text in sorted(remarks.items())
+        f"{', '.join(labels)}: {remark}" + (f" ({name})" if len(monitors) > 1 else "")
+        for (name, remark), labels in signs.items()
     )
 
 

@@ -107,13 +107,14 @@ class Reading:
 class Remarked:
     """What a monitor says of its own value of ``metric``, from now on: alarms, exceptions.
 
-    ``text`` joins them with "; "; "" means that it says nothing any more.
+    ``metric`` None: the texts of its own alarms. ``text`` joins them with "; "; "" means that it
+    says nothing any more, or is no longer heard.
     """
 
     session: UUID
     at: datetime
     monitor: str
-    metric: Metric
+    metric: Metric | None
     text: str
 
 

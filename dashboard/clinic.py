@@ -143,7 +143,7 @@ class Clinic:
         def receive(fact: LinkEvent | Frame) -> None:
             if isinstance(fact, Frame):
                 interval_s = self._links[number, monitor].interval_s
-                seen = Observed(fact.observations, fact.received_at, interval_s, name)
+                seen = Observed(fact.observations, fact.received_at, interval_s, name, fact.alarms)
                 self.engine.post(number, seen)
             else:
                 self.engine.post(number, replace(fact, monitor=name))

@@ -21,11 +21,15 @@ from devices.watch import Watch
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The observations of one record, and when its last byte was read: aware UTC, monotonic s."""
+    """The observations of one record, and when its last byte was read: aware UTC, monotonic s.
+
+    ``alarms``: the texts of the monitor's own; None where the record says nothing of them.
+    """
 
     observations: tuple[Observation, ...]
     received_at: datetime
     received_s: float
+    alarms: tuple[str, ...] | None = None
 
 
 class SerialLink:
@@ -102,9 +106,10 @@ class SerialLink:
         answers = []
         for message in good:
             observations = self._protocol.translate(message, received_at)
-            if observations:
+            alarms = self._protocol.alarms(message) if self._protocol.alarms else None
+            if observations or alarms is not None:
                 ours = tuple(self._as_ours(one) for one in observations)
-                self._emit(Frame(ours, received_at, now_s))
+                self._emit(Frame(ours, received_at, now_s, alarms))
             answers.append(self._talk.heard(message, now_s))
         return b"".join(answers)
 

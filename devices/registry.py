@@ -71,8 +71,10 @@ class CuffTalk(Talk, Protocol):
 class ProtocolEntry:
     """A monitor's protocol. ``translate`` takes the messages of this entry's own decoder.
 
-    ``works_cuff``: ``talk`` makes a CuffTalk. ``caution`` is a sentence for the chair page: what
-    about this monitor is known less well than its numbers look.
+    ``works_cuff``: ``talk`` makes a CuffTalk. ``alarms`` gives the texts of the monitor's own
+    alarms, those of highest priority first; None for a message that says nothing of them.
+    ``caution`` is a sentence for the chair page: what about this monitor is known less well than
+    its numbers look.
     """
 
     title: str
@@ -84,6 +86,7 @@ class ProtocolEntry:
     proof: Proof
     has_checksum: bool
     works_cuff: bool = False
+    alarms: Callable[[Any], tuple[str, ...] | None] | None = None
     caution: str = ""
 
 
@@ -94,6 +97,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(ge_dri.SETTINGS, ge_dri.Decoder, ge_dri.Talk, ge_dri.translate, ge_dri.METRICS),
         proof=Proof.CAPTURE,
         has_checksum=True,
+        alarms=ge_dri.alarms,
     ),
     "philips-intellivue": ProtocolEntry(
         "Philips IntelliVue MP, MX and X2 (Data Export over MIB/RS232)",
@@ -101,6 +105,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(philips_intellivue.translate, philips_intellivue.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=True,
+        alarms=philips_intellivue.alarms,
     ),
     "masimo-ascii1": ProtocolEntry(
         "Masimo Rad-8, Radical-5 and Radical-7 oximeters (ASCII 1)",

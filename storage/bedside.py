@@ -29,7 +29,8 @@ def record_cuff_order(db: Session, ordered: CuffOrdered, *, written_at: datetime
 
 
 def remark_of(row: RemarkRow, session: UUID) -> Remarked:
-    return Remarked(**fields_of(row) | {"session": session, "metric": Metric(row.metric)})
+    metric = None if row.metric is None else Metric(row.metric)
+    return Remarked(**fields_of(row) | {"session": session, "metric": metric})
 
 
 def cuff_allowed_of(row: CuffAllowedRow, session: UUID) -> CuffAllowed:

@@ -199,7 +199,7 @@ class RemarkRow(NumberedRow, table=True):
 
     at: datetime = Field(sa_type=UtcDateTime)
     monitor: str
-    metric: str
+    metric: str | None
     text: str
 
 

@@ -277,7 +277,8 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
         numbered.append((link.fact_no, event))
     for remark in ledger.rows_of(db, RemarkRow, session_id):
         said = remark.text or "says nothing more"
-        text = f"{remark.monitor}, {NATURE[Metric(remark.metric)].label}: {said}"
+        about = NATURE[Metric(remark.metric)].label if remark.metric else "its alarms"
+        text = f"{remark.monitor}, {about}: {said}"
         event = {"at": remark.at, "kind": "remark", "what": remark.metric, "text": text}
         numbered.append((remark.fact_no, event))
     for allowed in ledger.rows_of(db, CuffAllowedRow, session_id):

@@ -514,6 +514,13 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     return found
 
 
+def alarms(message: Message) -> tuple[str, ...] | None:
+    """The texts of the monitor's own alarms, those of highest priority first; None: not said."""
+    if not isinstance(message, AlarmStatus):
+        return None
+    return tuple(box.text for box in message.boxes)
+
+
 def _is_active(status: int) -> bool:
     return status & EXISTS_AND_ACTIVE == EXISTS_AND_ACTIVE
 

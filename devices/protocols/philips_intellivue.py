@@ -942,6 +942,15 @@ def _judged(numeric: Numeric, reading: Reading) -> tuple[float | None, Quality]:
     return value, Quality.QUESTIONABLE if state & QUESTIONABLE else Quality.VALID
 
 
+def alarms(message: Message) -> tuple[str, ...] | None:
+    """The texts of the monitor's own alerts, those of highest priority first; None: not said."""
+    if not isinstance(message, Alerts):
+        return None
+    urgency = list(Priority)
+    ordered = sorted(message.alerts, key=lambda alert: -urgency.index(alert.priority))
+    return tuple(alert.text or f"alert {alert.code}" for alert in ordered)
+
+
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics and units; ``observed_at``: when it arrived.
 

@@ -213,6 +213,32 @@ def test_a_remark_is_recorded_when_it_changes_and_shown_while_it_stands():
     assert said == [("masimo-ascii1", "low perfusion; SpO2 below limit"), ("masimo-ascii1", "")]
 
 
+def test_the_monitors_own_alarms_are_shown_and_recorded_and_end_with_its_line():
+    chair = at_chair(CUFF_MONITOR, OXIMETER)
+
+    def say(seconds: float, *alarms: str) -> None:
+        chair.step(Observed((), at(seconds), 1.0, "dinamap", alarms), at(seconds + 0.01))
+
+    say(5, "*** SpO2 LOW", "LEADS OFF")
+    say(7, "*** SpO2 LOW", "LEADS OFF")
+    own = "Its alarms: *** SpO2 LOW; LEADS OFF (dinamap)"
+    assert chair_view(chair.state, at(7)).remarks == (own,)
+    line(chair, 8, LinkState.QUIET, OXIMETER)
+    assert chair_view(chair.state, at(8)).remarks == (own,)
+    line(chair, 9, LinkState.QUIET, CUFF_MONITOR)
+    assert chair_view(chair.state, at(9)).remarks == ()
+    said = [(fact.metric, fact.text) for fact in chair.facts if isinstance(fact, Remarked)]
+    assert said == [(None, "*** SpO2 LOW; LEADS OFF"), (None, "")]
+
+
+def test_a_remark_on_several_signs_is_shown_once():
+    chair = at_chair(OXIMETER)
+    both = seen(5, spo2=90, pulse=70)
+    marked = tuple(replace(obs, remarks=("sensor off patient",)) for obs in both)
+    chair.step(Observed(marked, at(5), 1.0), at(5.01))
+    assert chair_view(chair.state, at(6)).remarks == ("SpO2, PR: sensor off patient",)
+
+
 # --- a cuff that is worked from the chair page ----------------------------------------------------
 
 

@@ -411,6 +411,13 @@ def test_an_alarm_record_with_anything_odd_is_left_alone(at, byte):
     assert translate(found, NOW) == []
 
 
+def test_an_alarm_record_gives_the_texts_on_the_screen_and_no_other_record_does():
+    texts = tuple(box.text for box in alarms().boxes)
+    assert ge_dri.alarms(alarms()) == texts
+    assert texts
+    assert ge_dri.alarms(fed(bytes.fromhex(FRAMES[0]["hex"]))[0]) is None
+
+
 @pytest.mark.parametrize("record", [NARROW, WIDE], ids=["two bytes", "four bytes"])
 def test_its_length_says_how_wide_the_enumerations_are(record):
     assert isinstance(alarms(record=record), AlarmStatus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 
@@ -108,3 +109,19 @@ def test_a_cuff_reading_told_before_is_not_told_by_the_next_port():
     cuff = {Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN, Metric.NIBP_PULSE}
     assert cuff <= {one.metric for one in first.frames[0].observations}
     assert not cuff & {one.metric for one in second.frames[0].observations}
+
+
+def test_the_monitors_own_alarms_go_with_the_frame_and_alone_where_there_is_no_number():
+    said = {"alarms": lambda message: ("LEADS OFF",)}
+    facts = []
+    for translate in (GE.translate, lambda message, at: []):
+        clock, stop = HandClock(), Event()
+        link = SerialLink(
+            *(ScriptedPort(clock, [ge.WORKED], stop), replace(GE, translate=translate, **said)),
+            *(GE.decoder(), GE.talk(), clock),
+            tell=lambda state, detail: None,
+            emit=facts.append,
+        )
+        link.run(stop)
+    assert [frame.alarms for frame in facts] == [("LEADS OFF",)] * 2
+    assert [len(frame.observations) for frame in facts] == [11, 0]

@@ -237,7 +237,14 @@ def test_reads_the_alerts_with_their_texts_and_priorities():
             Alert(True, 0x4BB8, 22, Priority.LOW, 0x8000, 0x24BB8, "SpO₂ unplugged"),
         ),
     )
+    assert philips.alarms(message) == ("*NBPs 181>160", "alert 274", "SpO₂ unplugged")
     assert read(FRAMES["no alerts"]).alerts == ()
+    assert philips.alarms(read(FRAMES["no alerts"])) == ()
+
+
+def test_a_frame_of_numbers_says_nothing_of_alarms():
+    numbers = read(WORKED)
+    assert philips.alarms(numbers) is None
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ SIGNS = (
 def upgrade() -> None:
     for table, column in COLUMNS:
         op.add_column(table, sa.Column(column, sa.String(), nullable=True))
-    _create_numbered("monitor_remark", _text("monitor"), _text("metric"), _text("text"))
+    metric = sa.Column("metric", sa.String(), nullable=True)
+    _create_numbered("monitor_remark", _text("monitor"), metric, _text("text"))
     _create_numbered(
         "cuff_allowed", _text("by"), sa.Column("is_allowed", sa.Boolean(), nullable=False)
     )
