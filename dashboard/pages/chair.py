@@ -327,7 +327,10 @@ def _register_session(app: Dash, services: Services) -> None:
         command = step_command(about, fields, of_clicked(forms), actor, chair)
         if current is not None:
             command = replace(command, session=current.session)
-        return said(await submitted(services, command))
+        outcome = await submitted(services, command)
+        if about in CUFF_ORDERS and outcome.kind is OutcomeKind.DONE:
+            return controls.cuff_asked(CUFF_ORDERS[about], outcome.at, ZONE)
+        return said(outcome)
 
 
 # The panel of the cuff is not drawn anew by an order: each press is an order of its own.

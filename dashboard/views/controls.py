@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.record import BaselineLocked
 from clinical.sign_off import Role
@@ -153,6 +154,12 @@ def cuff(view: ChairView, role: Role | None, form: Form) -> list[Component]:
         html.P(f"{says} starting the cuff from this page.", className="dim"),
         html.Div(buttons, className="steps"),
     ]
+
+
+def cuff_asked(order: CuffOrder, at: datetime, zone: tzinfo | None) -> list[Component]:
+    """An order changes nothing else on the page until the monitor has a reading."""
+    asked = f"Asked the monitor to {order} the cuff at {wording.time_of_day(at, zone)}."
+    return [html.P(asked, className="cuff-asked", role="status")]
 
 
 def end_early(form: Form) -> list[Component]:

@@ -10,16 +10,20 @@ import pytest
 from dash import html
 
 from clinical.alarms import AlarmKind, AlarmPriority
+from clinical.bedside import BedsideMonitor
 from clinical.catalog.loader import load_checklist, load_statements
 from clinical.checklist import Answer, Finding, Verdict
 from clinical.commands import Outcome, OutcomeKind
+from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.record import BaselineLocked, ItemAnswered
 from clinical.sign_off import Actor, Role, Signature, SignMethod
 from clinical.snapshot import AlarmView
+from clinical.vitals import CUFF, Metric
 from dashboard.views import chair, checklist, controls, not_found, panel, sign_off
 from dashboard.views.panel import Form
 from tests.dashboard.test_views_board import SESSION, attributes, parts, words
+from tests.dashboard.test_views_board import chair as chair_of
 
 AT = datetime(2026, 3, 14, 14, 5, 9, tzinfo=UTC)
 FORM = Form("00000000-0000-0000-0000-000000000001", 12.0)
@@ -68,6 +72,40 @@ def test_discharge_looks_like_waiting_but_can_be_pressed():
     button = controls.controls(session, UTC, FORM)[-1]
     assert "button-waiting" in button.className
     assert not getattr(button, "disabled", False)
+
+
+CUFF_MONITOR = BedsideMonitor("dinamap", "DINAMAP", frozenset(CUFF), "simulated", works_cuff=True)
+OXIMETER = BedsideMonitor("nellcor", "Nellcor", frozenset({Metric.SPO2}), "simulated")
+CANCEL, ALLOW = "Cancel cuff", "Allow starting it from here"
+START, FORBID = "Start cuff", "Forbid starting it from here"
+
+
+@pytest.mark.parametrize(
+    ("role", "is_allowed", "expected"),
+    [
+        (Role.NURSE, False, [CANCEL]),
+        (Role.NURSE, True, [START, CANCEL]),
+        (Role.CLINICIAN, False, [CANCEL, ALLOW]),
+        (Role.DIRECTOR, True, [START, CANCEL, FORBID]),
+        (None, False, [CANCEL]),
+    ],
+)
+def test_who_may_start_the_cuff_is_decided_by_a_clinician(role, is_allowed, expected):
+    session = replace(SESSION, may_start_cuff=is_allowed)
+    view = chair_of(1, session, monitors=(OXIMETER, CUFF_MONITOR))
+    assert buttons(controls.cuff(view, role, FORM)) == expected
+
+
+def test_no_cuff_is_offered_where_no_monitor_works_one_or_nobody_sits():
+    no_cuff = chair_of(1, replace(SESSION, may_start_cuff=True), monitors=(OXIMETER,))
+    empty = chair_of(1, monitors=(CUFF_MONITOR,))
+    assert controls.cuff(no_cuff, Role.CLINICIAN, FORM) == []
+    assert controls.cuff(empty, Role.CLINICIAN, FORM) == []
+
+
+def test_an_order_to_a_cuff_is_answered_with_what_was_asked_and_when():
+    said = spoken(controls.cuff_asked(CuffOrder.CANCEL, AT, UTC))
+    assert said == "Asked the monitor to cancel the cuff at 14:05:09."
 
 
 def test_a_refusal_names_all_that_is_missing():

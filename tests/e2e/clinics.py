@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ VIGIL = str(Path(sys.executable).with_name("vigil"))  # the command that `make i
 SCENARIOS = Path(__file__).parent / "scenarios"
 STARTS_WITHIN_S = 40.0  # with a cold cache and others on the same cores
 LOOK_EVERY_S = 0.02
+GE = "ge-dri"  # the monitor of a chair where a test does not care which
 
 
 def free_port() -> int:
@@ -97,7 +99,7 @@ class Running:
     data: Path
     accounts: dict[str, Account]
     speed: float = 1.0
-    monitors: dict[int, Process] = field(default_factory=dict)
+    monitors: dict[tuple[int, str], Process] = field(default_factory=dict)
     server: Process | None = None
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -130,16 +132,29 @@ class Running:
 
 
 class Clinic(Running):
-    """``vigil run`` on ``ports``, by chair; with a ``speed``, the same under a faster clock."""
+    """``vigil run`` with monitors at ``ports``, by chair and kind; by kind, what each ``prefers``.
 
-    def __init__(self, folder: Path, ports: dict[int, str], speed: float = 1.0) -> None:
+    With a ``speed``, the same under a faster clock.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Mapping[int, Mapping[str, str]],
+        speed: float = 1.0,
+        prefers: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         port = free_port()
         super().__init__(f"http://127.0.0.1:{port}", folder / "data", {}, speed)
         self._folder, self._config = folder, folder / "clinic.toml"
         chairs = "".join(
-            f'\n[[chairs]]\nnumber = {n}\nname = "Chair {n}"\nmonitor = "ge-dri"\n'
-            f'port = "{where}"\n'
-            for n, where in ports.items()
+            f'\n[[chairs]]\nnumber = {n}\nname = "Chair {n}"\n'
+            + "".join(
+                f'[[chairs.monitors]]\nmonitor = "{kind}"\nport = "{where}"\n'
+                f"prefers = {json.dumps((prefers or {}).get(kind, []))}\n"
+                for kind, where in wired.items()
+            )
+            for n, wired in ports.items()
         )
         self._config.write_text(
             f'[clinic]\nname = "Harbour Clinic"\nport = {port}\nsimulated = true\n{chairs}'
@@ -173,32 +188,32 @@ class Clinic(Running):
         self.server = Process(self._folder / "server.log", *command)
         self.until_it_answers()
 
-    def monitor(self, chair: int, name: str, at_min: float = 2.0) -> None:
+    def monitor(self, chair: int, name: str, at_min: float = 2.0, kind: str = GE) -> None:
         """Let a simulated monitor show scenario ``name`` to ``chair``.
 
         It has been on for ``at_min``: long enough for the first cuff reading of most scenarios.
         """
-        self.monitors[chair] = Process(
-            self._folder / f"monitor-{chair}.log",
-            *(sys.executable, "-m", "simulators", "ge-dri"),
-            *("--port", f"pty:{port_of(self._folder, chair)}"),
+        self.monitors[chair, kind] = Process(
+            self._folder / f"monitor-{chair}-{kind}.log",
+            *(sys.executable, "-m", "simulators", kind),
+            *("--port", f"pty:{port_of(self._folder, chair, kind)}"),
             *("--scenario", scenario(name), "--seed", str(chair)),
             *("--speed", str(self.speed), "--at", str(60 * at_min), "--watch-parent"),
         )
 
-    def pull_out(self, chair: int) -> None:
+    def pull_out(self, chair: int, kind: str = GE) -> None:
         """Take the monitor away, without a word of goodbye.
 
         The link to its pty goes first: the system gives the number of a dead pty to the next one,
         which may be the monitor of somebody else's test.
         """
-        port_of(self._folder, chair).unlink()
-        self.monitors[chair].kill()
+        port_of(self._folder, chair, kind).unlink()
+        self.monitors[chair, kind].kill()
 
-    def another_patient(self, chair: int, name: str) -> None:
+    def another_patient(self, chair: int, name: str, kind: str = GE) -> None:
         """Take the monitor away and put another in its place: a change without a long script."""
-        self.pull_out(chair)
-        self.monitor(chair, name)
+        self.pull_out(chair, kind)
+        self.monitor(chair, name, kind=kind)
 
     def stop(self) -> None:
         if self.server is not None:
@@ -207,15 +222,28 @@ class Clinic(Running):
             monitor.stop()
 
 
-def port_of(folder: Path, chair: int) -> Path:
-    return folder / f"monitor-{chair}"
+def port_of(folder: Path, chair: int, kind: str = GE) -> Path:
+    return folder / f"monitor-{chair}-{kind}"
 
 
-def clinic_with(folder: Path, scenarios: dict[int, str], speed: float = 1.0) -> Clinic:
-    """A running clinic with one simulated monitor a chair; each is live when a page says so."""
-    clinic = Clinic(folder, {n: str(port_of(folder, n)) for n in scenarios}, speed)
-    for chair, name in scenarios.items():
-        clinic.monitor(chair, name)
+def clinic_with(
+    folder: Path,
+    scenarios: Mapping[int, str | Mapping[str, str]],
+    speed: float = 1.0,
+    prefers: Mapping[str, Sequence[str]] | None = None,
+) -> Clinic:
+    """A running clinic with simulated monitors; each is live when a page says so.
+
+    ``scenarios`` say what each chair's monitor shows, or each of its monitors by kind.
+    """
+    shown = {n: {GE: what} if isinstance(what, str) else what for n, what in scenarios.items()}
+    ports = {
+        n: {kind: str(port_of(folder, n, kind)) for kind in kinds} for n, kinds in shown.items()
+    }
+    clinic = Clinic(folder, ports, speed, prefers)
+    for chair, kinds in shown.items():
+        for kind, name in kinds.items():
+            clinic.monitor(chair, name, kind=kind)
     clinic.start()
     return clinic
 

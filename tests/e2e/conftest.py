@@ -68,6 +68,24 @@ def emergency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     clinic.stop()
 
 
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """Two chairs with two monitors each, eight times as fast as real.
+
+    Chair 1 has a cuff that is worked from its page, and an oximeter; chair 2 two sources of SpO2,
+    of which the oximeter is the one to believe. There the other says a few percent less.
+    """
+    chairs = {
+        1: {"dinamap": "asked-cuff", "masimo-ascii1": "asked-cuff"},
+        2: {"ge-dri": "low-finger", "nellcor": "asked-cuff"},
+    }
+    folder = tmp_path_factory.mktemp("pairs")
+    clinic = clinic_with(folder, chairs, speed=8, prefers={"nellcor": ["spo2", "pulse_rate"]})
+    clinic.add_account("clinician")
+    yield clinic
+    clinic.stop()
+
+
 @pytest.fixture
 def alarmed(emergency: Clinic, sign_in: SignIn) -> Screen:
     """The board of ``emergency``, where nobody has seen the high alarm of its patient."""

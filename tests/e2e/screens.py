@@ -142,6 +142,15 @@ def start_session(screen: Screen, chair: int, initials: str) -> None:
     step(screen, "Start session", "Preparation", chair)
 
 
+def seat(screen: Screen, chair: int, initials: str) -> None:
+    """Start a session in the chair, unless there is one."""
+    screen.open(f"/chair/{chair}")
+    start, early = screen.button("Start session"), screen.page.get_by_text("End the session early")
+    expect(start.or_(early)).to_be_visible()
+    if start.is_visible():
+        start_session(screen, chair, initials)
+
+
 def end_session(screen: Screen, chair: int) -> None:
     """End the session in the chair early, if there is one."""
     screen.open(f"/chair/{chair}")

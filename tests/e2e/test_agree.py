@@ -79,7 +79,7 @@ def test_screen_record_and_decoder_agree_on_every_frame(tmp_path, sign_in):
     wire, frames = file.read_bytes(), decoded(file)
     assert len(frames) == FRAMES
     with a_cable() as (monitor, path):
-        clinic = Clinic(tmp_path, {1: path})
+        clinic = Clinic(tmp_path, {1: {"ge-dri": path}})
         clinic.start()
         try:
             nurse = sign_in(clinic, path=None)
