@@ -85,6 +85,14 @@ def assert_translated(protocol: ProtocolEntry, messages: list[object]) -> None:
             assert (one.value is not None) == one.quality.has_value, f"{one}"
             assert one.value is None or math.isfinite(one.value), f"{one}"
             assert one.metric in protocol.metrics, f"{one}"
+            assert all(is_storable(remark) for remark in one.remarks), f"{one}"
+        alarms = protocol.alarms(message) if protocol.alarms else None
+        assert all(is_storable(text) for text in alarms or ()), f"{alarms}"
+
+
+def is_storable(text: str) -> bool:
+    """PostgreSQL refuses a zero in a text, and nothing encodes half a surrogate pair."""
+    return "\0" not in text and text == text.encode("utf-8", "replace").decode()
 
 
 def assert_conversed(protocol: ProtocolEntry, messages: list[object], rng: Random) -> None:

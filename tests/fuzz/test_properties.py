@@ -129,6 +129,8 @@ def test_what_is_kept_over_a_long_stretch_is_noticed():
 @pytest.mark.parametrize(
     ("other", "said"),
     [
+        ({"alarms": lambda _m: ("LEADS\0OFF",)}, "LEADS"),
+        ({"translate": lambda m, t: [replace(translate(m, t)[0], remarks=("\ud800",))]}, "remarks"),
         ({"translate": lambda m, t: translate(replace(m, value=float("nan")), t)}, "nan"),
         ({"metrics": frozenset()}, "spo2"),
         ({"translate": lambda m, t: [Observation(Metric.SPO2, None, Quality.VALID, t)]}, "reason"),
