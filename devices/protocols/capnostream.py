@@ -23,7 +23,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 # A monitor set to "automatic", as it leaves the factory, follows 9600, 19200, 57600 and 115200 (the
 # document). It sends some 250 bytes a second; MD PnP's driver takes 115200, but a long cable fares
@@ -225,6 +225,13 @@ class Decoder:
         self._tail = wire[at:]
         self._offset += at
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and the wave's status."""
+        held, self._tail = self._tail, b""
+        self._fast_status = 0
+        self._offset += len(held)
+        return cut_off(held, self._offset)
 
     def _message(self, code: int, data: bytes, offset: int) -> Message:
         if code == WAVE_POINT and len(data) == WAVE.size:

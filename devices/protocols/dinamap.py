@@ -23,7 +23,7 @@ from math import inf
 
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 # TK asks once a second; half as often finds a reading soon enough and leaves the line free.
 SETTINGS = LineSettings(baud=9600, interval_s=2.0)
@@ -164,6 +164,12 @@ class Decoder:
                 found.append(self._parse(fits))
         self._tail = self._cut(rest, found)
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        held, self._tail = self._tail, b""
+        self._offset += len(held)
+        return cut_off(held, self._offset)
 
     def _cut(self, piece: bytes, found: list[Message | Garbled]) -> bytes:
         """Move what is too long for any reply to ``found``; return the rest of ``piece``."""

@@ -22,7 +22,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 # CI, serial line. Level-10 monitors send every second when asked to (captures), although CI
 # promises no less than 5 s; Talk asks for the former and falls back to the latter.
@@ -282,6 +282,12 @@ class Decoder:
                 found.append(self._parse(fits))
         self._tail = self._cut(rest, found)
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        held, self._tail = self._tail, b""
+        self._offset += len(held)
+        return cut_off(held, self._offset)
 
     def _cut(self, piece: bytes, found: list[Message | Garbled]) -> bytes:
         """Move what is too long for any frame to ``found``; return the rest of ``piece``."""

@@ -21,7 +21,7 @@ from math import inf
 from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 SETTINGS = LineSettings(baud=9600, interval_s=1.0)
 ARRIVES_IN = timedelta(seconds=0.6)  # 562 bytes (capture) at 960 bytes a second
@@ -154,6 +154,12 @@ class Decoder:
         while self._judge(found):
             pass
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        held = bytes(self._tail)
+        self._take(len(held))
+        return cut_off(held, self._offset)
 
     def _judge(self, found: list[Packet | Garbled]) -> bool:
         """Judge the first packet, or what stands before it; False where more must come first."""

@@ -39,3 +39,8 @@ class Garbled:
     raw: bytes
     reason: str
     offset: int
+
+
+def cut_off(held: bytes, offset: int) -> list[Garbled]:
+    """What the end of a stream makes of the bytes that a decoder still held; none: nothing."""
+    return [Garbled(held, "cut off by the end of the stream", offset)] if held else []

@@ -27,7 +27,7 @@ from struct import error as StructError
 from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 SETTINGS = LineSettings(baud=115200, interval_s=1.0)
 
@@ -446,6 +446,12 @@ class Decoder:
             at = stop
         self._tail, self._offset = wire[at:], start + at
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        held, self._tail = self._tail, b""
+        self._offset += len(held)
+        return cut_off(held, self._offset)
 
     def _parse(self, piece: bytes, offset: int) -> Message | Garbled:
         """Read a piece from begin to end mark."""

@@ -21,7 +21,7 @@ from struct import Struct
 
 from clinical.links import CuffOrder
 from clinical.vitals import CUFF, Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.line import Garbled, LineSettings, cut_off
 
 SETTINGS = LineSettings(baud=9600, interval_s=2.0)  # while no cycle runs
 
@@ -182,6 +182,12 @@ class Decoder:
         self._tail = buffer[at:]
         self._offset += at
         return found
+
+    def end(self) -> list[Garbled]:
+        """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        held, self._tail = self._tail, b""
+        self._offset += len(held)
+        return cut_off(held, self._offset)
 
     def _read(self, content: bytes, offset: int) -> Message:
         """Read what stands between length and check of a sound frame."""
