@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmPriority, Condition, Direction
@@ -79,6 +80,14 @@ class LostAlarm:
     onset_at: datetime  # when the last value had become too old
 
 
+class Remark(NamedTuple):
+    """What a monitor says of one of its values, since when, and what the record last has of it."""
+
+    text: str
+    since: datetime
+    recorded: str
+
+
 @dataclass(frozen=True, slots=True)
 class SessionState:
     """One session in a chair: its facts added up, and what the limits have seen so far."""
@@ -103,13 +112,13 @@ class SessionState:
     sets: tuple[CuffSet, ...] = ()
     last_cuff_at: datetime | None = None
     failed_cuffs: int = 0  # in a row
-    # After a restart the monitor still shows its last reading: these pressures are not news.
-    known_cuff: Pressures | None = None
-    remarks: Mapping[tuple[str, Metric | None], str] = field(
-        default_factory=dict
-    )  # now, by monitor
+    cuff_at: Mapping[str, datetime] = field(default_factory=dict)  # the last reading, by monitor
+    # After a restart a monitor still shows its last reading: these pressures are not news.
+    known_cuffs: Mapping[str, Pressures] = field(default_factory=dict)
+    remarks: Mapping[tuple[str, Metric | None], Remark] = field(default_factory=dict)  # now
     may_start_cuff: bool = False
     cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since
+    cuff_cancelled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,11 @@ def monitor_for(state: ChairState, metric: Metric) -> str:
     if metric is Metric.HEART_RATE and not order:  # the pulse stands in for it
         return monitor_for(state, Metric.PULSE_RATE)
     return state.shown_from.get(metric) or (order[0] if order else "")
+
+
+def link_of(state: ChairState, name: str) -> LinkEvent | None:
+    """The line of the monitor ``name``."""
+    return state.links.get(name) if len(state.monitors) > 1 else state.link
 
 
 def link_for(state: ChairState, metric: Metric) -> LinkEvent | None:
@@ -184,11 +198,14 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
         case CuffAllowed():
             return replace(session, may_start_cuff=fact.is_allowed)
         case CuffOrdered():
-            is_start = fact.order is CuffOrder.START
-            return replace(session, cuff_started_at=fact.at if is_start else None)
+            if fact.order is CuffOrder.START:
+                return replace(session, cuff_started_at=fact.at)
+            return replace(session, cuff_started_at=None, cuff_cancelled_at=fact.at)
         case Remarked():
-            remarks = {**session.remarks, (fact.monitor, fact.metric): fact.text}
-            return replace(session, remarks={key: text for key, text in remarks.items() if text})
+            key, text = (fact.monitor, fact.metric), fact.text
+            others = {other: said for other, said in session.remarks.items() if other != key}
+            said = {key: Remark(text, fact.at, text)} if text else {}
+            return replace(session, remarks=others | said)
         case AlarmEvent():
             return replace(session, alarms=_alarms_after(session.alarms, fact))
     return session
@@ -264,21 +281,29 @@ def cuff_set(cuff: Sequence[Observation], latest: Mapping[Metric, Observation]) 
 
 
 def after_cuff(
-    session: SessionState, cuff: Sequence[Observation], latest: Mapping[Metric, Observation]
+    session: SessionState,
+    cuff: Sequence[Observation],
+    latest: Mapping[Metric, Observation],
+    name: str,
 ) -> SessionState:
-    """The session after the observations of one cuff cycle; ``latest`` is what else was there.
+    """The session after the observations of one cuff cycle of monitor ``name``; ``latest`` is what
+    else was there.
 
-    A cycle without any pressure is a failed one, once the cuff has worked at all.
+    A cycle without any pressure is a failed one, once that cuff has worked at all.
     """
     systolic, diastolic, _ = found = pressures(cuff)
     if found == (None, None, None):
-        has_cuff_worked = session.last_cuff_at is not None
+        has_cuff_worked = name in session.cuff_at
         return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
+    at = cuff[0].observed_at
+    session = replace(session, cuff_at={**session.cuff_at, name: at})
+    if session.last_cuff_at is not None and at < session.last_cuff_at:
+        return session  # another monitor's is newer: this one is kept beside
     measured = cuff_set(cuff, latest)
     is_complete = systolic is not None and diastolic is not None
     return replace(
         session,
-        last_cuff_at=cuff[0].observed_at,
+        last_cuff_at=at,
         failed_cuffs=0 if is_complete else session.failed_cuffs + 1,
         sets=(*session.sets, measured) if measured is not None else session.sets,
     )
@@ -317,11 +342,15 @@ def _with_measured(session: SessionState, stored: StoredSession, now: datetime) 
     for reading in stored.cuffs:
         cuff = [obs for obs in reading if obs.metric in CUFF]
         others = {obs.metric: obs for obs in reading if obs.metric not in CUFF}
-        session = after_cuff(session, cuff, others)
+        session = after_cuff(session, cuff, others, "")
         valid = [obs for obs in cuff if obs.quality is Quality.VALID]
         seen_at |= {obs.metric: obs.observed_at for obs in valid}
-    known = [found for found in map(pressures, stored.cuffs) if found != (None, None, None)]
-    return replace(session, seen_at=seen_at, known_cuff=known[-1] if known else None)
+    return replace(
+        session,
+        seen_at=seen_at,
+        cuff_at={name: cuff[0].observed_at for name, cuff in stored.last_cuffs.items()},
+        known_cuffs={name: pressures(cuff) for name, cuff in stored.last_cuffs.items()},
+    )
 
 
 def _with_reason(session: SessionState, alarm: OpenAlarm, now: datetime) -> SessionState:

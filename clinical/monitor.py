@@ -15,17 +15,19 @@ from uuid import UUID, uuid5
 
 from clinical import technical
 from clinical.alarms import AlarmKind, Direction
-from clinical.bedside import FRESH_AT_LEAST_S, chosen
+from clinical.bedside import FRESH_AT_LEAST_S, chosen, silenced
 from clinical.chair import (
     PRESSURES,
     ChairState,
     LostAlarm,
     OpenAlarm,
+    Remark,
     SessionState,
     Signal,
     after_cuff,
     alarm_event,
     fold,
+    link_of,
     monitor_for,
     opened,
     pressures,
@@ -44,6 +46,7 @@ from clinical.ports import CommitResult, RecorderState
 from clinical.record import (
     AlarmChange,
     AlarmEvent,
+    CuffAllowed,
     CuffOrdered,
     Fact,
     LinkChanged,
@@ -53,7 +56,7 @@ from clinical.record import (
     SessionOpened,
     Vitals,
 )
-from clinical.requests import Refused, facts_of
+from clinical.requests import BY_DATA, Refused, facts_of, no_start
 from clinical.vitals import CONTINUOUS, CUFF, NATURE, Metric, Observation, Quality, is_plausible
 
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
@@ -63,6 +66,8 @@ FRESH = timedelta(seconds=FRESH_AT_LEAST_S)  # an older ECG rate yields to the p
 # Ages, overdue cuffs and the recovery time are looked at this often; a little longer than a monitor
 # that speaks each second takes, so that its frames do that by themselves.
 TICK = timedelta(seconds=1.1)
+CUFF_RUNS_AT_MOST = timedelta(minutes=4)  # a cycle, and what a monitor may wait before it begins
+REMARK_STANDS = timedelta(seconds=5)  # before it is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,36 +168,40 @@ class SessionMonitor:
 
 def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     observations = tuple(_believed(event.observations))
-    session = state.session
-    if session is not None and session.known_cuff is not None:
-        session, observations = _without_known_cuff(session, observations)
+    session, name = state.session, _name_of(state, event)
     if session is not None:
         link = state.links.get(event.monitor) if event.monitor else state.link
-        observations = tuple(obs for obs in observations if _is_of(session, link, obs))
+        observations = tuple(obs for obs in observations if _is_of(session, link, name, obs))
+        session, observations = _without_known_cuff(session, name, observations)
     state = _at_interval(state, event)
     beside: tuple[Observation, ...] = ()
     if event.monitor:
         observations, beside, given = chosen(
-            state.monitors, state.given, event.monitor, observations, event.at
+            *(state.monitors, state.given, state.shown_from, state.latest, name), observations
         )
-        sources = {obs.metric: event.monitor for obs in observations if obs.value is not None}
+        sources = {obs.metric: name for obs in observations if obs.value is not None}
         state = replace(state, given=given, shown_from={**state.shown_from, **sources})
     state = replace(state, latest={**state.latest, **{obs.metric: obs for obs in observations}})
     if session is None or not (observations or beside or event.alarms is not None):
         return replace(state, session=session), Effects(points=observations)
     session = _judged(session, observations, event.at)
-    cuff = [obs for obs in observations if obs.metric in CUFF]
+    cuff = [obs for obs in (*observations, *beside) if obs.metric in CUFF]
     # Its pulse may follow in a frame of its own: that is no cycle that failed.
     if any(obs.metric in PRESSURES for obs in cuff):
-        session = after_cuff(session, cuff, state.latest)
+        session = after_cuff(session, cuff, state.latest, name)
     facts = [
-        *_measured(session.opened.session, observations, event, is_beside=False),
-        *_measured(session.opened.session, beside, event, is_beside=True),
+        *_measured(session.opened.session, observations, name, is_beside=False),
+        *_measured(session.opened.session, beside, name, is_beside=True),
     ]
-    for remark in _remarked(state, session, (*observations, *beside), event):
-        session = fold(session, remark)
-        facts.append(remark)
+    said = _said((*observations, *beside), event.alarms)
+    session, remarks = _remarked(session, said, name, event.at)
+    facts += remarks
     return replace(state, session=session), Effects(facts=tuple(facts), points=observations)
+
+
+def _name_of(state: ChairState, event: Observed) -> str:
+    """The monitor that ``event`` came from; "" in a chair of a test, which has none."""
+    return event.monitor or (state.monitors[0].name if state.monitors else "")
 
 
 def _at_interval(state: ChairState, event: Observed) -> ChairState:
@@ -212,38 +221,53 @@ def _at_interval(state: ChairState, event: Observed) -> ChairState:
     return replace(state, monitors=monitors, interval_s=slowest_s)
 
 
+Said = list[tuple[Metric | None, str]]
+
+
+def _said(observations: Sequence[Observation], alarms: tuple[str, ...] | None) -> Said:
+    """What the monitor says of each of its values, and by which words it alarms."""
+    said: Said = [(obs.metric, "; ".join(obs.remarks)) for obs in observations]
+    return said if alarms is None else [*said, (None, "; ".join(alarms))]
+
+
 def _remarked(
-    state: ChairState,
-    session: SessionState,
-    observations: Sequence[Observation],
-    event: Observed,
-) -> Iterator[Remarked]:
-    """What the monitor says of its own values, where that is not what it said before."""
-    name = event.monitor or (state.monitors[0].name if state.monitors else "")
-    said: list[tuple[Metric | None, tuple[str, ...]]] = [
-        (obs.metric, obs.remarks)
-        for obs in observations
-        if obs.remarks or (name, obs.metric) in session.remarks
-    ]
-    if event.alarms is not None:
-        said.append((None, event.alarms))
-    for metric, remarks in said:
-        text = "; ".join(remarks)
-        if text != session.remarks.get((name, metric), ""):
-            yield Remarked(session.opened.session, event.at, name, metric, text)
+    session: SessionState, said: Said, name: str, at: datetime
+) -> tuple[SessionState, list[Remarked]]:
+    """The session after monitor ``name`` said so, and what of it is for the record.
+
+    The screen follows at once. The record takes what has stood for a while: a finger that moves
+    turns "low perfusion" on and off each second. A cuff says it once.
+    """
+    now, facts = dict(session.remarks), []
+    for metric, text in said:
+        key = (name, metric)
+        before = now.get(key)
+        if before is None and not text:
+            continue
+        if before is None or before.text != text:
+            before = Remark(text, at, before.recorded if before else "")
+        has_stood = metric in CUFF or at - before.since >= REMARK_STANDS
+        if has_stood and text != before.recorded:
+            facts.append(Remarked(session.opened.session, before.since, name, metric, text))
+            before = before._replace(recorded=text)
+        now[key] = before
+        if not text and not before.recorded:
+            del now[key]
+    return (session if now == session.remarks else replace(session, remarks=now)), facts
 
 
-def _is_of(session: SessionState, link: LinkEvent | None, obs: Observation) -> bool:
+def _is_of(session: SessionState, link: LinkEvent | None, name: str, obs: Observation) -> bool:
     """Whether ``obs`` was measured in this session, and not on whoever sat here before.
 
     A monitor goes on showing its last cuff reading. One from before the session is not of this
-    patient; nor is the first one of all where it is older than the line that brought it: nobody
-    knows how old.
+    patient; nor is the first one of monitor ``name`` where it is older than the line that brought
+    it: nobody knows how old.
     """
     if obs.metric not in CUFF or obs.measurement_id is None:
         return True
     since = session.opened.at
-    if session.last_cuff_at is None and link is not None and link.state is LinkState.LIVE:
+    is_first = name not in session.cuff_at
+    if is_first and link is not None and link.state is LinkState.LIVE:
         since = max(since, link.at)
     return obs.observed_at >= since
 
@@ -260,15 +284,18 @@ def _believed(observations: Sequence[Observation]) -> Iterator[Observation]:
 
 
 def _without_known_cuff(
-    session: SessionState, observations: tuple[Observation, ...]
+    session: SessionState, name: str, observations: tuple[Observation, ...]
 ) -> tuple[SessionState, tuple[Observation, ...]]:
-    """Take the reading that the record has already out of the first frame after a restart."""
-    cuff = [obs for obs in observations if obs.metric in CUFF and obs.measurement_id]
-    if not cuff:
+    """Take the reading of monitor ``name`` that the record has already out of its first frame
+    after a restart."""
+    if name not in session.known_cuffs or not any(
+        obs.metric in CUFF and obs.measurement_id for obs in observations
+    ):
         return session, observations
-    is_known = pressures(cuff) == session.known_cuff
+    known = dict(session.known_cuffs)
+    is_known = pressures(observations) == known.pop(name)
     rest = tuple(obs for obs in observations if obs.metric not in CUFF)
-    return replace(session, known_cuff=None), rest if is_known else observations
+    return replace(session, known_cuffs=known), rest if is_known else observations
 
 
 def _judged(
@@ -321,13 +348,13 @@ def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
 
 
 def _measured(
-    session: UUID, observations: Sequence[Observation], event: Observed, *, is_beside: bool
+    session: UUID, observations: Sequence[Observation], name: str, *, is_beside: bool
 ) -> Iterator[Fact]:
     """The facts of one frame: a wide row, and a reading for each metric with its own time."""
-    monitor = event.monitor or None
+    monitor = name or None
     wide = tuple(obs for obs in observations if obs.metric in CONTINUOUS)
     if wide:
-        # Not event.at: a frame that takes long to arrive is of when it began.
+        # Not the arrival: a frame that takes long to arrive is of when it began.
         yield Vitals(session, wide[0].observed_at, wide, monitor, is_beside)
     for obs in observations:
         if obs.metric not in CONTINUOUS:
@@ -341,6 +368,8 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
         worst = max(links.values(), key=lambda link: RANK[link.state])
         event = replace(worst, detail=f"{worst.monitor}: {worst.detail}" if worst.detail else "")
         state = replace(state, links=links)
+        if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
+            state = replace(state, given=silenced(state.given, own.monitor))
     if session is None:
         return replace(state, link=event), Effects()
     if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
@@ -356,11 +385,15 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
     ]
     if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
         # Nor does its last remark: a monitor that is not heard says nothing.
-        for name, metric in session.remarks:
-            if own.monitor in ("", name):
-                unsaid = Remarked(session.opened.session, own.at, name, metric, "")
-                session = fold(session, unsaid)
-                facts.append(unsaid)
+        for (name, metric), remark in session.remarks.items():
+            if own.monitor in ("", name) and remark.recorded:
+                facts.append(Remarked(session.opened.session, own.at, name, metric, ""))
+        heard = {
+            key: remark
+            for key, remark in session.remarks.items()
+            if own.monitor not in ("", key[0])
+        }
+        session = replace(session, remarks=heard)
     return replace(state, link=event, session=session), Effects(facts=tuple(facts))
 
 
@@ -374,8 +407,9 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
         outcome = Outcome(OutcomeKind.REFUSED, now, command.by.user, str(refused), refused.missing)
         return state, Effects(outcome=(command, outcome))
     if is_at_once(command):
-        state = _folded(state, facts)
-        return state, Effects(commit=(command, facts), order=_order_in(facts))
+        before, state = state, _folded(state, facts)
+        order = _order_in(facts) or _cancel_of(before, facts, now)
+        return state, Effects(commit=(command, facts), order=order)
     return state, Effects(commit=(command, facts))
 
 
@@ -383,6 +417,37 @@ def _order_in(facts: Sequence[Fact]) -> tuple[str, CuffOrder] | None:
     """What the monitor is to be told because of ``facts``."""
     orders = (fact for fact in facts if isinstance(fact, CuffOrdered))
     return next(((fact.monitor, fact.order) for fact in orders), None)
+
+
+def _cancel_of(
+    before: ChairState, facts: Sequence[Fact], now: datetime
+) -> tuple[str, CuffOrder] | None:
+    """The end of a cuff that was started from here, where ``facts`` end what allowed it."""
+    session = before.session
+    is_over = any(
+        (isinstance(fact, PhaseChanged) and not fact.phase.is_in_chair)
+        or (isinstance(fact, CuffAllowed) and not fact.is_allowed)
+        for fact in facts
+    )
+    if not is_over or session is None or session.cuff_started_at is None:
+        return None
+    if now - session.cuff_started_at > CUFF_RUNS_AT_MOST:
+        return None
+    name = next((each.name for each in before.monitors if each.works_cuff), None)
+    return None if name is None else (name, CuffOrder.CANCEL)
+
+
+def _started(
+    state: ChairState, ordered: CuffOrdered, now: datetime
+) -> tuple[tuple[str, CuffOrder] | None, str]:
+    """The start to pass on, now that it is recorded; or why nobody wants it any more."""
+    session = state.session
+    if session is None or session.opened.session != ordered.session:
+        return None, "the session has ended"
+    if session.cuff_cancelled_at is not None and session.cuff_cancelled_at >= ordered.at:
+        return None, "it was cancelled meanwhile"
+    why_not = no_start(state, session, ordered, now)
+    return (None, why_not) if why_not else ((ordered.monitor, ordered.order), "")
 
 
 def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[ChairState, Effects]:
@@ -397,12 +462,41 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
     left: tuple[AlarmEvent, ...] = ()
     order = None
     if event.result is CommitResult.COMMITTED and not is_at_once(command):
-        before, state = state, _folded(state, event.facts)
-        order = _order_in(event.facts)
+        before = state
+        ordered = next((fact for fact in event.facts if isinstance(fact, CuffOrdered)), None)
+        if ordered is not None:
+            order, why_not = _started(state, ordered, now)
+            if order is None:
+                return state, _not_started(state, command, ordered, why_not, now)
+        state = _folded(state, event.facts)
+        order = order or _cancel_of(before, event.facts, now)
         if before.session is not None and state.session is None:
             left = tuple(_raised_since(before, before.session, event.facts, now))
-    outcome = Outcome(OutcomeKind.DONE, now, command.by.user)
+    outcome = Outcome(OutcomeKind.DONE, now, command.by.user, _unheard(state, command))
     return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome), order=order)
+
+
+def _not_started(
+    state: ChairState, command: Command, ordered: CuffOrdered, why_not: str, now: datetime
+) -> Effects:
+    """A start that the record has and that nobody wants any more: the record says that too."""
+    reason = f"not sent to the monitor: {why_not}"
+    outcome = Outcome(OutcomeKind.REFUSED, now, command.by.user, reason)
+    session = state.session
+    if session is None or session.opened.session != ordered.session:
+        return Effects(outcome=(command, outcome))
+    withdrawn = replace(ordered, at=now, by=BY_DATA, order=CuffOrder.CANCEL)
+    return Effects(facts=(withdrawn,), outcome=(command, outcome))
+
+
+def _unheard(state: ChairState, command: Command) -> str:
+    """What to tell whoever cancelled the cuff of a monitor that may not hear it."""
+    if not isinstance(command, OrderCuff):
+        return ""
+    name = next((each.name for each in state.monitors if each.works_cuff), "")
+    link = link_of(state, name)
+    is_heard = link is not None and link.state in (LinkState.LIVE, LinkState.DAMAGED)
+    return "" if is_heard else "the monitor is not heard: release the cuff at the monitor"
 
 
 def _raised_since(
@@ -429,7 +523,9 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
             session = opened(fact)
             # The reading of whoever sat here before must not stand in this patient's tile.
             state = replace(
-                state, latest={m: obs for m, obs in state.latest.items() if m in CONTINUOUS}
+                state,
+                latest={m: obs for m, obs in state.latest.items() if m in CONTINUOUS},
+                shown_from={m: name for m, name in state.shown_from.items() if m in CONTINUOUS},
             )
         elif session is not None and fact.session == session.opened.session:
             session = fold(session, fact)

@@ -43,7 +43,9 @@ def _remarks(session: SessionState, monitors: Sequence[BedsideMonitor]) -> tuple
     The monitor's name is added where the chair has two.
     """
     signs: dict[tuple[str, str], list[str]] = {}
-    for (name, metric), text in session.remarks.items():
+    for (name, metric), (text, _since, _recorded) in session.remarks.items():
+        if not text:
+            continue
         label = "Its alarms" if metric is None else NATURE[metric].label
         signs.setdefault((name, text), []).append(label)
     return tuple(

@@ -253,8 +253,8 @@ class StoredSession:
     ``facts`` holds all but Vitals and Reading, in the order they were written. ``latest`` is the
     newest observation of each metric, ``shown_from`` the monitor that it was of, where the chair
     had two; ``cuffs`` the readings of the session, oldest first, each the observations that share
-    a measurement_id and after them what was measured beside; and ``last_at`` the newest time in
-    the record.
+    a measurement_id and after them what was measured beside; ``last_at`` the newest time in the
+    record; ``last_cuffs`` the newest reading of each monitor, shown or not.
     """
 
     facts: tuple[Fact, ...]
@@ -262,6 +262,7 @@ class StoredSession:
     cuffs: tuple[tuple[Observation, ...], ...]
     last_at: datetime
     shown_from: Mapping[Metric, str] = field(default_factory=dict)
+    last_cuffs: Mapping[str, tuple[Observation, ...]] = field(default_factory=dict)
 
     @property
     def opened(self) -> SessionOpened:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from clinical.alarms import AlarmPriority
 from clinical.baseline import NoBaseline, baseline_from
 from clinical.catalog.loader import UnknownEntry, load_checklist, load_preset, load_statements
-from clinical.chair import ChairState, SessionState, alarm_event
+from clinical.chair import ChairState, SessionState, alarm_event, link_of
 from clinical.checklist import Answer, ChecklistItem, Finding, Verdict
 from clinical.commands import (
     AcknowledgeAlarm,
@@ -53,12 +53,14 @@ from clinical.sign_off import (
 
 INITIALS = re.compile(r"[^\W\d_]{1,4}")
 AGAINST = "The data say no: "  # before the evidence of an answer that a clinician gave all the same
-BY_DATA = "vigil"  # who answers, at discharge, the items that the data fill
+BY_DATA = "vigil"  # who answers the items that the data fill, and withdraws a late order
 NAME_MAX = 120
 NOTE_MAX = 2000
 PLANNED_MIN = (5, 240)
 SERIES_MAX = 12
 CUFF_REST = timedelta(seconds=60)  # from start to start: a cycle, and half a minute for the arm
+ARM_REST = timedelta(seconds=30)  # from a reading to the next start
+START_IS_LATE = timedelta(seconds=2)  # after it was asked for; by then somebody else has acted
 
 
 class Refused(Exception):
@@ -270,8 +272,10 @@ def _allow_cuff(
     command: AllowCuff, state: ChairState, session: SessionState, now: datetime
 ) -> CuffAllowed:
     _cuff_monitor(state)
-    if command.by.role is Role.NURSE:
+    if command.by.role not in (Role.CLINICIAN, Role.DIRECTOR):
         raise Refused("a clinician decides whether the cuff is started from here")
+    if command.session is None:
+        raise Refused("a permission is for one session: look again")
     if command.is_allowed is session.may_start_cuff:
         raise Refused("it is so already")
     return CuffAllowed(session.opened.session, now, command.by.user, command.is_allowed)
@@ -281,17 +285,39 @@ def _order_cuff(
     command: OrderCuff, state: ChairState, session: SessionState, now: datetime
 ) -> CuffOrdered:
     name = _cuff_monitor(state)
+    ordered = CuffOrdered(session.opened.session, now, command.by.user, command.order, name)
     if command.order is CuffOrder.START:
-        link = state.links.get(name) if len(state.monitors) > 1 else state.link
-        if not session.may_start_cuff:
-            raise Refused("a clinician has not allowed to start the cuff from here")
-        if link is None or link.state is not LinkState.LIVE:
-            raise Refused("the monitor is not heard: start the cuff at the monitor")
-        started_at = session.cuff_started_at
-        if started_at is not None and now - started_at < CUFF_REST:
-            seconds = (now - started_at).total_seconds()
-            raise Refused(f"the cuff was started {seconds:.0f} s ago: an arm needs its rest")
-    return CuffOrdered(session.opened.session, now, command.by.user, command.order, name)
+        if command.session is None:
+            raise Refused("a cuff is started for one session: look again")
+        why_not = no_start(state, session, ordered, now)
+        if why_not is None and session.cuff_started_at is not None:
+            why_not = _no_rest("started", session.cuff_started_at, now, CUFF_REST)
+        if why_not is None and session.last_cuff_at is not None:
+            why_not = _no_rest("on the arm", session.last_cuff_at, now, ARM_REST)
+        if why_not is not None:
+            raise Refused(why_not)
+    return ordered
+
+
+def no_start(
+    state: ChairState, session: SessionState, ordered: CuffOrdered, now: datetime
+) -> str | None:
+    """Why a cuff that was ordered is not to be started now; None where nothing forbids it."""
+    link = link_of(state, ordered.monitor)
+    if not session.may_start_cuff:
+        return "a clinician has not allowed to start the cuff from here"
+    if link is None or link.state is not LinkState.LIVE or link.at > ordered.at:
+        return "the monitor is not heard: start the cuff at the monitor"
+    if now - ordered.at > START_IS_LATE:
+        return "it took too long to be recorded: start the cuff once more"
+    return None
+
+
+def _no_rest(what: str, at: datetime, now: datetime, rest: timedelta) -> str | None:
+    seconds = (now - at).total_seconds()
+    if now - at >= rest:
+        return None
+    return f"the cuff was {what} {seconds:.0f} s ago: an arm needs its rest"
 
 
 def _answer(command: AnswerItem, session: SessionState, now: datetime) -> tuple[Fact, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 
 from clinical.alarms import AlarmKind, AlarmPriority
-from clinical.bedside import fresh_for
+from clinical.bedside import BedsideMonitor, fresh_for
 from clinical.chair import (
     DATA_LOST,
     MISSING_AFTER,
@@ -116,10 +116,31 @@ def _link(state: ChairState, session: SessionState) -> Iterator[Signal]:
         yield from _line(session, state.link, "")
     else:
         for monitor in state.monitors:
-            yield from _line(session, state.links.get(monitor.name), f" {monitor.name}")
+            line = state.links.get(monitor.name)
+            yield from _line(session, line, f" {monitor.name}", _is_needed(state, monitor))
 
 
-def _line(session: SessionState, link: LinkEvent | None, whose: str) -> Iterator[Signal]:
+def _is_needed(state: ChairState, monitor: BedsideMonitor) -> bool:
+    """Whether no other line lives that gives what ``monitor`` gave and an infusion needs."""
+    others = [
+        each
+        for each in state.monitors
+        if each is not monitor
+        and (link := state.links.get(each.name)) is not None
+        and link.state is LinkState.LIVE
+    ]
+    if not others:
+        return True
+    rate = frozenset({Metric.HEART_RATE, Metric.PULSE_RATE})
+    return any(
+        signs & monitor.metrics and not any(signs & each.metrics for each in others)
+        for signs in (rate, frozenset({Metric.SPO2}))
+    )
+
+
+def _line(
+    session: SessionState, link: LinkEvent | None, whose: str, is_needed: bool = True
+) -> Iterator[Signal]:
     if link is None or link.state is LinkState.CONNECTING:
         # Being opened again, or not heard of since a restart: what was wrong with it still is.
         yield from _still(session, [text + whose for text in LINK_TEXTS])
@@ -128,7 +149,8 @@ def _line(session: SessionState, link: LinkEvent | None, whose: str) -> Iterator
     if text is None:
         return
     text += whose
-    is_cut = link.state is LinkState.DISCONNECTED and session.phase is SessionPhase.INFUSING
+    is_cut = is_needed and link.state is LinkState.DISCONNECTED
+    is_cut = is_cut and session.phase is SessionPhase.INFUSING
     onset_at = max(link.at, session.opened.at)
     if is_cut and session.phase_since is not None:
         onset_at = max(onset_at, session.phase_since)

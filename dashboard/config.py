@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clinical.catalog.document import Malformed, Table
-from clinical.vitals import Metric
+from clinical.vitals import CUFF, Metric
 from devices.ports import parse_port
 from devices.registry import PROTOCOLS
 
@@ -103,6 +103,11 @@ def _chair(row: Table) -> ChairConfig:
     for index, each in enumerate(rows):
         if names[index] in names[:index]:
             raise each.wrong("monitor", "two monitors of different kinds", names[index])
+        able = [
+            other.monitor for other in monitors[: index + 1] if PROTOCOLS[other.monitor].works_cuff
+        ]
+        if len(able) > 1:
+            raise each.wrong("monitor", "one that does not work a second cuff", names[index])
         wanted = [m for other in monitors[:index] for m in other.prefers]
         if twice := sorted(monitors[index].prefers & set(wanted)):
             raise each.wrong("prefers", "each metric for one monitor only", ", ".join(twice))
@@ -119,11 +124,12 @@ def _monitor(row: Table) -> MonitorConfig:
         raise row.wrong("port", "a serial port such as /dev/ttyUSB0", port) from error
     baud: int | None = row.take("baud", int, None)
     row.checked("baud", baud, lambda b: b is None or b > 0, "a number above 0")
-    metrics = PROTOCOLS[monitor].metrics
-    prefers = row.take("prefers", list, [])
+    # The newest cuff reading is shown, whoever took it: there is nothing to prefer.
+    metrics = sorted(PROTOCOLS[monitor].metrics - set(CUFF))
+    prefers: list[object] = row.take("prefers", list, [])
     for metric in prefers:
-        row.checked("prefers", metric, metrics.__contains__, " or ".join(sorted(metrics)))
-    return MonitorConfig(monitor, port, baud, frozenset(map(Metric, prefers)))
+        row.checked("prefers", metric, metrics.__contains__, " or ".join(metrics) or "nothing")
+    return MonitorConfig(monitor, port, baud, frozenset(Metric(str(each)) for each in prefers))
 
 
 def _refuse_twice(file: Path, top: Table, config: Config) -> None:

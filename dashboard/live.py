@@ -6,7 +6,7 @@ missed in one message, one that fell too far behind is told so, a stalled one co
 
     {"boot", "seq", "now", "speed", "snapshot": {chair: {"points": [[t_ms, metric, value, quality]],
         "alarms", "phase", "link", "session", "recording", "interval_s", "hr_source",
-        "monitors": {metric: maker}, "remarks": [text]}}}
+        "monitors": {metric: [maker, interval_s]}, "remarks": [text]}}}
     {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
     {"seq", "now"}               every 2 s, whatever else was sent
     {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
@@ -410,12 +410,13 @@ def _session(session: SessionView) -> dict[str, Any]:
     }
 
 
-def _sources(view: ChairView) -> dict[str, str]:
-    """By metric, the maker of the monitor that it is shown from; none where there is only one."""
+def _sources(view: ChairView) -> dict[str, tuple[str, float]]:
+    """By metric, the maker of the monitor that it is shown from, and how often that sends it, s;
+    none where there is only one."""
     if len(view.monitors) < 2:
         return {}
-    makers = {each.name: each.title.split()[0] for each in view.monitors}
-    return {metric.value: makers[name] for metric, name in view.shown_from.items()}
+    known = {each.name: (each.title.split()[0], each.interval_s) for each in view.monitors}
+    return {metric.value: known[name] for metric, name in view.shown_from.items()}
 
 
 # A chair that the engine has not spoken of yet has no parts: null, never a guess.

@@ -134,6 +134,7 @@ def _stored(db: Session, row: SessionRow) -> StoredSession:
     return StoredSession(
         facts=facts,
         latest={metric: found for metric, (found, _monitor) in latest.items()},
+        last_cuffs=observations.last_cuffs(db, session_id=row.id),
         shown_from={metric: monitor for metric, (_found, monitor) in latest.items() if monitor},
         cuffs=tuple(
             (*cuff, *observations.beside(db, session_id=row.id, at=cuff[0].observed_at))

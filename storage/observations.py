@@ -257,17 +257,45 @@ def cuffs(db: Session, *, session_id: int) -> list[tuple[Observation, ...]]:
 
 
 def beside(db: Session, *, session_id: int, at: datetime) -> tuple[Observation, ...]:
-    """What was measured when a cuff reading came: the newest frame of the minute before ``at``."""
-    row = db.execute(
+    """What was measured when a cuff reading came: of each sign the newest of the minute before
+    ``at``. A monitor may send its signs in several frames, and a chair may have two."""
+    rows = db.execute(
         select(VITAL)
         .where(
             VITAL.c.session_id == session_id,
             VITAL.c.t_ms.between(t_ms(at - CUFF_SPAN), t_ms(at)),
         )
-        .order_by(VITAL.c.t_ms.desc())
-        .limit(1)
-    ).first()
-    return () if row is None else tuple(observations_of(row))
+        .order_by(VITAL.c.t_ms)
+    )
+    return tuple({obs.metric: obs for row in rows for obs in observations_of(row)}.values())
+
+
+def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, ...]]:
+    """The newest cuff reading of each monitor, shown or kept beside; "" where none is named."""
+    metrics = [metric.value for metric in CUFF]
+    found: dict[str, dict[Metric, Observation]] = {}
+    for table in (READING, READING_BESIDE):
+        rows = db.execute(
+            select(table)
+            .where(
+                table.c.session_id == session_id,
+                table.c.metric.in_(metrics),
+                table.c.measurement_id.is_not(None),
+            )
+            .order_by(table.c.t_ms)
+        )
+        for row in rows:
+            reading = found.setdefault(row.monitor or "", {})
+            new = reading_of(row)
+            if any(old.measurement_id != new.measurement_id for old in reading.values()):
+                if new.observed_at < max(old.observed_at for old in reading.values()):
+                    continue
+                reading.clear()
+            reading[new.metric] = new
+    return {
+        name: tuple(reading[metric] for metric in CUFF if metric in reading)
+        for name, reading in found.items()
+    }
 
 
 def last_at(db: Session, *, session_id: int) -> datetime | None:

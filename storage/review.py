@@ -129,10 +129,11 @@ def trend_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 
     at TIME; one float64 column for each of ``clinical.vitals.CONTINUOUS``, by its name;
     hr_source, rr_source str; quality str: the JSON of the ``vital`` table, which names the reason
-    of each value that is missing or questionable. Stretches without a frame have no rows.
+    of each value that is missing or questionable; monitor str. Stretches without a frame have no
+    rows.
     """
     columns = [VITAL.c[metric.value] for metric in CONTINUOUS]
-    texts = [VITAL.c.hr_source, VITAL.c.rr_source, VITAL.c.quality]
+    texts = [VITAL.c.hr_source, VITAL.c.rr_source, VITAL.c.quality, VITAL.c.monitor]
     found = db.execute(
         select(VITAL.c.t_ms, *columns, *texts)
         .where(VITAL.c.session_id == session_id)
@@ -307,10 +308,17 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 def monitors_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """The monitors that a session was read from, the first one first.
 
-    name, proof str (how far its protocol was proven on that day), beside int64: how many of its
-    values are kept beside the record because another monitor's were shown. Empty for sessions of
-    versions that did not say.
+    name, proof str (how far its protocol was proven on that day; "" for one that was put there
+    later), beside int64: how many of its values are kept beside the record because another
+    monitor's were shown. Empty for sessions of versions that did not say.
     """
+    row = db.get_one(SessionRow, session_id)
+    listened = {each.name: each.proof for each in sessions.monitors_of(row)}
+    for table in (VITAL, READING):
+        of_session = table.c.session_id == session_id
+        for name in db.scalars(select(table.c.monitor).where(of_session).distinct()):
+            if name is not None:
+                listened.setdefault(name, "")
     beside: Counter[str | None] = Counter()
     columns = [func.count(VITAL_BESIDE.c[metric.value]) for metric in CONTINUOUS]
     for table, counted in ((VITAL_BESIDE, columns), (READING_BESIDE, [func.count()])):
@@ -323,8 +331,8 @@ def monitors_frame(db: Session, *, session_id: int) -> pd.DataFrame:
             beside[monitor] += sum(counts)
     return _frame(
         (
-            {"name": each.name, "proof": each.proof, "beside": beside[each.name]}
-            for each in sessions.monitors_of(db.get_one(SessionRow, session_id))
+            {"name": name, "proof": proof, "beside": beside[name]}
+            for name, proof in listened.items()
         ),
         {"name": "str", "proof": "str", "beside": "int64"},
     )

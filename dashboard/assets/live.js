@@ -147,6 +147,12 @@
       chair.series = {};
       for (const metric in chair.latest) if (isCuff(metric)) delete chair.latest[metric];
     }
+    for (const metric in parts.monitors) { // another takes the sign over: its line begins anew
+      const before = chair.monitors?.[metric]?.[0], last = chair.series[metric]?.t.at(-1);
+      if (before && before !== parts.monitors[metric][0] && last) {
+        insert(chair.series[metric], last + 1, null);
+      }
+    }
     for (const [t, metric, value, quality] of parts.points || []) {
       if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality};
       insert(chair.series[metric] ??= {t: [], v: []}, t, value);
@@ -210,7 +216,7 @@
 
   const staleAfterS = (chair, metric, el) => Number(el?.dataset.staleAfterS) || (speed - 1) +
     (isCuff(metric) ? (chair.session?.cuff_interval_s ?? CUFF_INTERVAL_S) + CUFF_GRACE_S
-      : Math.max(STALE_S, 2.5 * (chair.interval_s || 0)));
+      : Math.max(STALE_S, 2.5 * (chair.monitors?.[metric]?.[1] ?? chair.interval_s ?? 0)));
 
   const stateOf = (chair, metric, el) => {
     const point = chair.latest[metric];
@@ -251,7 +257,7 @@
     from: (el, chair) => { // which of two monitors; the number says nothing where there is one
       const metric = el.dataset.of, isStandIn = stateOf(chair, metric) === 'none';
       const shown = metric === 'heart_rate' && isStandIn ? 'pulse_rate' : metric;
-      say(el, stateOf(chair, shown) === 'none' ? '' : chair.monitors?.[shown] || '');
+      say(el, stateOf(chair, shown) === 'none' ? '' : chair.monitors?.[shown]?.[0] || '');
     },
     remarks: (el, {remarks}) => say(el, (remarks || []).join(' · ')),
     'cuff-time': (el, chair) => say(el, lastCuff(chair) ? timeOfDay(lastCuff(chair).t) : ''),

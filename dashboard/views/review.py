@@ -330,7 +330,7 @@ def _monitors(monitors: pd.DataFrame) -> Component:
     return _table(
         ("Monitor", "How far it was proven then", "Values kept beside another's"),
         [
-            (row["name"], wording.PROOF.get(row["proof"], row["proof"]), str(row["beside"]))
+            (row["name"], wording.PROOF.get(row["proof"], NONE), str(row["beside"]))
             for row in monitors.to_dict("records")
         ],
     )

@@ -120,12 +120,13 @@ def _line(trend: pd.DataFrame, column: str, zone: tzinfo | None) -> dict[str, An
     """One column as x and y, with an empty point in each gap, which breaks the line.
 
     A frame that does not speak of the column is no gap: monitors send their signs in several, and
-    a chair may have two.
+    a chair may have two. Where another monitor takes the sign over, the line begins anew.
     """
     is_sent = trend[column].notna() | trend["quality"].str.contains(f'"{column}"', na=False)
-    sent = trend.loc[is_sent, ["at", column]]
+    sent = trend.loc[is_sent, ["at", column, "monitor"]]
     before = sent["at"].shift()
-    is_gap = (sent["at"] - before).dt.total_seconds() > GAP_S
+    is_other = (sent["monitor"] != sent["monitor"].shift()) & sent["monitor"].notna()
+    is_gap = (sent["at"] - before).dt.total_seconds().gt(GAP_S) | (is_other & before.notna())
     breaks = pd.DataFrame({"at": before[is_gap], column: float("nan")})
     joined = pd.concat([sent, breaks]).sort_values("at", kind="stable")
     return {"x": _local(joined["at"], zone), "y": joined[column]}

@@ -320,6 +320,14 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
     for obs in observations:
         if obs.metric in CUFF:
             cuffs.setdefault((obs.measurement_id, obs.observed_at), []).append(obs)
+    last_cuffs: dict[str, dict[Metric, Observation]] = {}
+    for fact in facts:
+        if isinstance(fact, Reading) and fact.observation.metric in CUFF:
+            of_monitor, obs = last_cuffs.setdefault(fact.monitor or "", {}), fact.observation
+            if obs.value is not None:
+                if any(known.observed_at != obs.observed_at for known in of_monitor.values()):
+                    of_monitor.clear()
+                of_monitor[obs.metric] = obs
     rare = tuple(fact for fact in facts if not isinstance(fact, Vitals | Reading))
     times = [fact.at for fact in rare if hasattr(fact, "at")]
     return StoredSession(
@@ -327,6 +335,7 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
         latest={obs.metric: obs for obs in observations},
         cuffs=tuple((*cuff, *beside(cuff[0].observed_at)) for cuff in cuffs.values()),
         last_at=max([*times, *(obs.observed_at for obs in observations)]),
+        last_cuffs={name: tuple(c.values()) for name, c in last_cuffs.items() if c},
     )
 
 

@@ -31,7 +31,11 @@ def vitals(seconds: list[float], **columns: list[float | None]) -> pd.DataFrame:
     ]
     given = {"heart_rate": None, "pulse_rate": None, "spo2": None} | columns
     return pd.DataFrame(
-        {"at": at(*seconds), "quality": pd.Series(reasons, dtype="str")}
+        {
+            "at": at(*seconds),
+            "quality": pd.Series(reasons, dtype="str"),
+            "monitor": pd.Series(["ge-dri"] * len(seconds), dtype="str"),
+        }
         | {name: pd.Series(values, dtype="float64") for name, values in given.items() if values}
         | {
             name: pd.Series([float("nan")] * len(seconds))
@@ -97,6 +101,14 @@ def test_frames_of_another_monitor_do_not_break_the_line():
     frames = vitals([0, 0.3, 1, 1.3], heart_rate=[70, None, 71, None])
     drawn = figure(trend=frames.assign(quality=None))  # they were not sent at all
     assert list(trace(drawn, "heart-rate").y) == [70, 71]
+
+
+def test_the_line_begins_anew_where_another_monitor_takes_the_sign_over():
+    frames = vitals([0, 1, 2, 3], heart_rate=[70, 71, 90, 91])
+    names = pd.Series(["ivy450c", "ivy450c", "ge-dri", "ge-dri"], dtype="str")
+    y = list(trace(figure(trend=frames.assign(monitor=names)), "heart-rate").y)
+    assert (y[:2], y[3:]) == ([70, 71], [90, 91])
+    assert pd.isna(y[2])
 
 
 def test_without_an_ecg_the_pulse_is_drawn_and_named():

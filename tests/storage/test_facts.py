@@ -32,7 +32,7 @@ from clinical.record import (
 )
 from clinical.sign_off import Signature
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source
-from storage import facts, observations
+from storage import facts, observations, review
 from storage.ledger import UnknownSession, key_of
 from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
 from tests.storage.made_up import (
@@ -355,3 +355,48 @@ def test_what_a_second_monitor_says_is_kept_beside_and_never_mixed(database):
         assert (180.0, "ivy450c") in kept_cuff
         assert len(kept_cuff) == 4
         assert db.scalar(select(READING.c.monitor)) == "ivy450c"
+
+
+def test_the_newest_cuff_reading_of_each_monitor_is_known_after_a_restart(database):
+    named = [
+        *(replace(each, monitor="dinamap") for each in cuff(2, 120.0)),
+        *(replace(each, monitor="dinamap") for each in cuff(300, 130.0, measurement_id="n2")),
+        *(
+            replace(each, monitor="ivy450c", is_beside=True)
+            for each in cuff(250, 180.0, measurement_id="m1")
+        ),
+    ]
+    record(database, opened(), *named)
+    with database.reading() as db:
+        (stored,) = facts.stored_sessions(db)
+    values = {name: [obs.value for obs in cuff] for name, cuff in stored.last_cuffs.items()}
+    assert {name: found[0] for name, found in values.items()} == {"dinamap": 130, "ivy450c": 180}
+    assert all(len(found) == 4 for found in values.values())
+
+
+def test_what_is_beside_a_cuff_is_the_newest_of_each_sign_not_of_one_frame(database):
+    record(
+        database,
+        *(opened(), frame(1, metrics=(Metric.HEART_RATE, Metric.SPO2))),
+        *(frame(1.4, metrics=(Metric.RESP_RATE,), value=14.0), *cuff(2, 120.0)),
+    )
+    with database.reading() as db:
+        (stored,) = facts.stored_sessions(db)
+    (reading,) = stored.cuffs
+    assert {obs.metric for obs in reading} == {
+        *CUFF,
+        Metric.HEART_RATE,
+        Metric.SPO2,
+        Metric.RESP_RATE,
+    }
+
+
+def test_a_monitor_that_came_later_is_named_too(database):
+    later = replace(frame(1), monitor="philips-intellivue")
+    record(database, replace(opened(), monitors=(Listened("ge-dri", "capture"),)), later)
+    with database.reading() as db:
+        found = review.monitors_frame(db, session_id=key_of(db, SESSION))
+    assert found.to_dict("records") == [
+        {"name": "ge-dri", "proof": "capture", "beside": 0},
+        {"name": "philips-intellivue", "proof": "", "beside": 0},
+    ]
