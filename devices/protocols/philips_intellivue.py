@@ -727,7 +727,8 @@ def _created(message: bytes, at: int, end: int, heads: tuple[int, int, int]) -> 
 def _text(string: bytes) -> str:
     """A String: its length, then UTF-16 that may end with zeros."""
     shown = string[2 : 2 + int.from_bytes(string[:2], "big")].decode("utf-16-be", "replace")
-    return shown.partition("\0")[0].replace(STAR, "*")
+    text = shown.partition("\0")[0].replace(STAR, "*")
+    return "".join(each for each in text if each.isprintable())
 
 
 STAR = "\ue40d"  # private character of alarm texts

@@ -242,6 +242,12 @@ def test_reads_the_alerts_with_their_texts_and_priorities():
     assert philips.alarms(read(FRAMES["no alerts"])) == ()
 
 
+def test_what_cannot_be_printed_is_left_out_of_a_text():
+    said = "*HR\x03 \u202e130>120".encode("utf-16-be")
+    text = philips._text(len(said).to_bytes(2, "big") + said)
+    assert text == "*HR 130>120"
+
+
 def test_a_frame_of_numbers_says_nothing_of_alarms():
     numbers = read(WORKED)
     assert philips.alarms(numbers) is None
