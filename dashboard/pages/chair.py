@@ -329,7 +329,8 @@ def _register_session(app: Dash, services: Services) -> None:
             command = replace(command, session=current.session)
         outcome = await submitted(services, command)
         if about in CUFF_ORDERS and outcome.kind is OutcomeKind.DONE:
-            return controls.cuff_asked(CUFF_ORDERS[about], outcome.at, ZONE)
+            unheard = refused(outcome.reason) if outcome.reason else []
+            return controls.cuff_asked(CUFF_ORDERS[about], outcome.at, ZONE) + unheard
         return said(outcome)
 
 

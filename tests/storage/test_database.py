@@ -12,8 +12,10 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
+from clinical.vitals import Metric
+from storage import facts
 from storage.database import ALEMBIC_INI, SchemaTooNew, migrate, open_database
 from storage.models import APPEND_ONLY, Row
 
@@ -140,3 +142,41 @@ def test_opening_and_writing_needs_neither_alembic_nor_pandas_nor_dash():
         [sys.executable, "-c", run], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_record_of_the_first_version_is_taken_over_with_all_that_is_in_it(alembic, tmp_path):
+    alembic(command.upgrade, "0001")
+    old = create_engine(f"sqlite:///{tmp_path / 'scratch.sqlite'}")
+    with old.begin() as db:
+        for statement in OLD_SESSION:
+            db.execute(text(statement))
+    old.dispose()
+    alembic(command.upgrade, "head")
+    database = open_database(f"sqlite:///{tmp_path / 'scratch.sqlite'}")
+    with database.reading() as db:
+        (stored,) = facts.stored_sessions(db)
+        assert stored.opened.monitors == ()
+        assert [type(fact).__name__ for fact in stored.facts] == [
+            *("SessionOpened", "PhaseChanged", "LinkChanged"),
+        ]
+        assert stored.facts[2].monitor == ""
+        assert stored.latest[Metric.HEART_RATE].value == 71
+        assert stored.shown_from == {}
+        assert [obs.value for obs in stored.last_cuffs[""]] == [120]
+    with pytest.raises(DatabaseError, match="vital is append-only"), database.writing() as db:
+        db.execute(text("DELETE FROM vital"))
+    database.close()
+
+
+OLD_SESSION = (
+    "INSERT INTO fact VALUES (1, 'x', '2026-11-22 09:00:00.000000')",
+    "INSERT INTO fact VALUES (2, 'x', '2026-11-22 09:00:00.000000')",
+    "INSERT INTO fact VALUES (3, 'x', '2026-11-22 09:00:00.000000')",
+    "INSERT INTO infusion_session VALUES (1, 1, '11111111222243338444555555555555', "
+    "'2026-11-22 09:00:00.000000', 'anna', 1, 'KL', 40, 2, 6, 'ketamine-adult', 1, 'recovery', 1, 1)",
+    "INSERT INTO phase_change VALUES "
+    "(2, 1, '2026-11-22 09:00:00.000000', 'anna', 'preparation', 'arrived')",
+    "INSERT INTO link_change VALUES (3, 1, '2026-11-22 09:00:00.000000', 'live', '')",
+    "INSERT INTO vital (session_id, t_ms, heart_rate, hr_source) VALUES (1, 1000, 71, 'ecg')",
+    "INSERT INTO reading VALUES (1, 1000, 'nibp_systolic', 'nibp', 120, 'valid', NULL, 'n1')",
+)
