@@ -173,7 +173,8 @@ OLD_SESSION = (
     "INSERT INTO fact VALUES (2, 'x', '2026-11-22 09:00:00.000000')",
     "INSERT INTO fact VALUES (3, 'x', '2026-11-22 09:00:00.000000')",
     "INSERT INTO infusion_session VALUES (1, 1, '11111111222243338444555555555555', "
-    "'2026-11-22 09:00:00.000000', 'anna', 1, 'KL', 40, 2, 6, 'ketamine-adult', 1, 'recovery', 1, 1)",
+    "'2026-11-22 09:00:00.000000', 'anna', 1, 'KL', 40, 2, 6, 'ketamine-adult', 1, 'recovery', 1, "
+    "1)",
     "INSERT INTO phase_change VALUES "
     "(2, 1, '2026-11-22 09:00:00.000000', 'anna', 'preparation', 'arrived')",
     "INSERT INTO link_change VALUES (3, 1, '2026-11-22 09:00:00.000000', 'live', '')",
