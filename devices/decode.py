@@ -9,7 +9,7 @@ from typing import Any
 
 from clinical.vitals import Observation, unit_of
 from devices.protocols.line import Garbled
-from devices.registry import ProtocolEntry
+from devices.registry import Message, ProtocolEntry
 
 # When a recording arrived is not printed, and nothing else depends on it.
 ARRIVED_AT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -22,12 +22,7 @@ class Summary:
     frames: int = 0  # good ones
     garbled: int = 0
     bytes: int = 0
-    judged: int = 0  # bytes up to the end of the last frame or garbled piece
-
-    @property
-    def unfinished(self) -> int:
-        """Bytes after the last frame: one that the stream's end cut off."""
-        return self.bytes - self.judged
+    unfinished: int = 0  # bytes after the last frame: one that the stream's end cut off
 
 
 def decode(
@@ -40,16 +35,26 @@ def decode(
     protocol states one), ``measurement_id``, ``offset`` (just past the frame's last byte).
     """
     decoder = protocol.decoder()
+    judged = 0  # bytes up to the end of the last frame or garbled piece
     for chunk in chunks:
         summary.bytes += len(chunk)
         for message in decoder.feed(chunk):
-            summary.judged = message.offset
+            judged = message.offset
             if isinstance(message, Garbled):
                 summary.garbled += 1
-                continue
-            summary.frames += 1
-            for observation in protocol.translate(message, ARRIVED_AT):
-                yield _line(observation, message.offset)
+            else:
+                yield from _frame(protocol, message, summary)
+    for message in decoder.end():
+        if isinstance(message, Garbled):
+            summary.unfinished = summary.bytes - judged
+        else:
+            yield from _frame(protocol, message, summary)
+
+
+def _frame(protocol: ProtocolEntry, message: Message, summary: Summary) -> Iterator[dict[str, Any]]:
+    summary.frames += 1
+    for observation in protocol.translate(message, ARRIVED_AT):
+        yield _line(observation, message.offset)
 
 
 def _line(seen: Observation, offset: int) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class SerialLink:
 
     def run(self, stop: Event) -> None:
         """Listen until ``stop`` is set. Raises OSError when the port goes away."""
+        self._decoder.end()  # what the last port left is half a frame, or of the past
         self._port.write(self._talk.opening(self._clock.monotonic()))
         while not stop.is_set():
             data = self._port.read()

@@ -41,9 +41,17 @@ class Message(Protocol):
 
 
 class Decoder(Protocol):
-    """Bytes in, messages out, the same for any chunking. Never raises, holds bounded memory."""
+    """Bytes in, messages out, the same for any chunking. Never raises, holds bounded memory.
+
+    ``end``: nothing follows on these bytes; the file or the port has ended. It gives what is held,
+    as a message only where all of it is there (a line whose end was in doubt), else as Garbled.
+    What feed gets after it comes from another port: the two make no frame together, offsets go on,
+    and what was told of the cuff is no news again.
+    """
 
     def feed(self, data: bytes, /) -> Sequence[Message | Garbled]: ...
+
+    def end(self) -> Sequence[Message | Garbled]: ...
 
 
 class Talk(Protocol):
@@ -137,6 +145,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(ivy450c.SETTINGS, ivy450c.Decoder, ivy450c.Talk, ivy450c.translate, ivy450c.METRICS),
         proof=Proof.CAPTURE,
         has_checksum=False,
+        alarms=ivy450c.alarms,
     ),
     "nellcor": ProtocolEntry(
         "Nellcor N-560, N-595 and NPB-190/290/295 oximeters (real-time printout)",

@@ -119,13 +119,17 @@ class Decoder:
         # NUL bytes before a line were seen (Iukekini); a line of nothing else is an empty one.
         return [_parse(line) for line in self._lines.feed(data) if line.text.strip(b"\0 ")]
 
+    def end(self) -> list[Message | Garbled]:
+        """Nothing follows: give what is held, half a line as garbled."""
+        return [_parse(line) for line in self._lines.end() if line.text.strip(b"\0 ")]
+
 
 def _parse(line: Line) -> Message | Garbled:
     def garbled(reason: str) -> Garbled:
         return Garbled(line.text, reason, line.offset)
 
     if not line.is_whole:
-        return garbled(f"more than {LONGEST_LINE} bytes without an end of line")
+        return garbled(f"cut off, or more than {LONGEST_LINE} bytes without an end of line")
     read = LINE.fullmatch(line.text.lstrip(b"\0").rstrip(b" "))
     if not read:
         return garbled("not a date, a time and KEY=value fields")

@@ -141,9 +141,13 @@ class Decoder:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
         return [self._parse(line) for line in self._lines.feed(data) if line.text.strip()]
 
+    def end(self) -> list[Message | Garbled]:
+        """Nothing follows: give what is held, half a line as garbled."""
+        return [self._parse(line) for line in self._lines.end() if line.text.strip()]
+
     def _parse(self, line: Line) -> Message | Garbled:
         if not line.is_whole:
-            reason = f"more than {LONGEST_LINE} bytes without an end of line"
+            reason = f"cut off, or more than {LONGEST_LINE} bytes without an end of line"
             return Garbled(line.text, reason, line.offset)
         text = line.text.replace(b"\t", b" ").strip(b" ")
         if read := DATA.fullmatch(text):

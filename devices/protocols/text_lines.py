@@ -18,7 +18,8 @@ CENTURY_TURNS = 69  # two-digit years from here on are 19xx (POSIX, strptime)
 class Line:
     """What stood before an end of line; ``offset`` is just past that end.
 
-    ``is_whole`` is False for every part of a line that was too long to be one.
+    ``is_whole`` is False for every part of a line that was too long to be one, and for what the
+    end of the stream left of a line.
     """
 
     text: bytes
@@ -53,6 +54,14 @@ class Lines:
         held = rest[-1:] if rest.endswith(b"\r") else b""
         self._tail = self._cut(rest.removesuffix(held), found) + held
         return found
+
+    def end(self) -> list[Line]:
+        """Nothing follows: return what is held. A CR at its end is the end of a line."""
+        text = self._tail.removesuffix(b"\r")
+        is_whole = text != self._tail and not self._is_cut
+        self._offset += len(self._tail)
+        self._tail, self._is_cut = b"", False
+        return [Line(text, self._offset, is_whole)] if text else []
 
     def _cut(self, text: bytes, found: list[Line]) -> bytes:
         """Move what is too long for a line to ``found``; return the rest of ``text``."""

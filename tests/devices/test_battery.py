@@ -189,6 +189,53 @@ def test_garbage_before_a_frame_costs_nothing_but_itself(name):
 
 
 @every_monitor
+@given(st.data())
+def test_half_a_frame_from_a_port_that_ended_makes_none_with_what_another_brings(name, data):
+    """Any two frames cut anywhere, at the same place too: as if the first had never come.
+
+    A line of which only the end is missing may count as whole.
+    """
+    end = len(bytes.fromhex(vectors(name).get("line_end", ""))) or 1
+    some = st.sampled_from(frames(name))
+    before, after = data.draw(some), data.draw(some)
+    cut = data.draw(st.integers(0, len(before) - end))
+    rest = after[data.draw(st.just(cut) | st.integers(0, len(after) - 1)) :] + after
+    decoder = PROTOCOLS[name].decoder()
+    found = [*decoder.feed(before[:cut]), *decoder.end()]
+    assert all(isinstance(one, Garbled) for one in found), "half a frame is no message"
+    assert decoder.end() == []
+    alone = PROTOCOLS[name].decoder()
+    clean = [*alone.feed(rest), *alone.end()]
+    moved = [replace(one, offset=cut + one.offset) for one in clean]
+    assert [*decoder.feed(rest), *decoder.end()] == moved
+
+
+@every_monitor
+def test_each_frame_is_read_on_the_next_port_and_what_was_told_is_not_told_again(name):
+    protocol = PROTOCOLS[name]
+    wires = frames(name)
+    for wire in wires:
+        (clean,) = fed(protocol.decoder(), wire)
+        for half in wires:
+            decoder, cut = protocol.decoder(), len(half) // 2
+            decoder.feed(half[:cut])
+            decoder.end()
+            assert decoder.feed(wire) == [replace(clean, offset=cut + len(wire))]
+    one_port, two_ports = protocol.decoder(), protocol.decoder()
+    told = fed(one_port, b"".join(wires)), fed(two_ports, b"".join(wires))
+    two_ports.feed(wires[0][: len(wires[0]) // 2])
+    two_ports.end()
+    once, twice = (
+        [one for one in values(protocol, seen) if one.source is Source.NIBP]
+        for seen in (
+            told[0] + fed(one_port, b"".join(wires)),
+            told[1] + fed(two_ports, b"".join(wires)),
+        )
+    )
+    assert once == twice
+
+
+@every_monitor
 def test_one_flipped_bit_is_garbled_never_a_number(name):
     protocol = PROTOCOLS[name]
     if not protocol.has_checksum:

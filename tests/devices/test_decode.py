@@ -14,15 +14,15 @@ GE = PROTOCOLS["ge-dri"]
 KEYS = ["metric", "value", "unit", "quality", "source", "device_time", "measurement_id", "offset"]
 
 
-def decoded(*chunks):
+def decoded(*chunks, protocol=GE):
     summary = Summary()
-    return list(decode(GE, chunks, summary)), summary
+    return list(decode(protocol, chunks, summary)), summary
 
 
 def test_each_observation_is_one_line_with_the_same_keys():
     lines, summary = decoded(ge.WORKED)
     assert all(list(line) == KEYS for line in lines)
-    assert summary == Summary(frames=1, garbled=0, bytes=322, judged=322)
+    assert summary == Summary(frames=1, garbled=0, bytes=322, unfinished=0)
     assert json.loads(json.dumps(lines[1])) == {
         "metric": "spo2",
         "value": 97.0,
@@ -64,6 +64,20 @@ def test_damage_is_counted_and_the_unfinished_end_too():
     assert (summary.frames, summary.garbled, summary.bytes) == (1, 1, 427)
     assert summary.unfinished == 100
     assert {line["offset"] for line in lines} == {327}
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\n\r", b"\r\n\r\n"])
+def test_the_last_line_counts_whatever_ends_it(end):
+    nonin = PROTOCOLS["nonin-ascii"]
+    lines, summary = decoded(b"SPO2=097 HR=072" + end, b"SPO2=098 HR=071" + end, protocol=nonin)
+    assert [line["value"] for line in lines] == [97, 72, 98, 71]
+    assert (summary.frames, summary.garbled, summary.unfinished) == (2, 0, 0)
+
+
+def test_half_a_line_at_the_end_is_no_line():
+    lines, summary = decoded(b"SPO2=097 HR=072", protocol=PROTOCOLS["nonin-ascii"])
+    assert lines == []
+    assert summary == Summary(frames=0, garbled=0, bytes=15, unfinished=15)
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096])

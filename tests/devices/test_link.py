@@ -23,12 +23,12 @@ ASK, STOP = request_frame(1, 0), request_frame(0, 0)
 class Run:
     """One run of a link over ``script``: what it told, in order, and what it wrote."""
 
-    def __init__(self, *script, decoder=None, ids=""):
+    def __init__(self, *script, decoder=None, ids="", protocol=GE):
         self.clock, stop = HandClock(), Event()
         self.port = ScriptedPort(self.clock, script, stop)
         self.facts, self.talk = [], Talk()
         self.link = SerialLink(
-            *(self.port, GE, decoder or GE.decoder(), self.talk, self.clock),
+            *(self.port, protocol, decoder or protocol.decoder(), self.talk, self.clock),
             tell=lambda state, detail: self.facts.append((state, detail)),
             emit=self.facts.append,
             ids=ids,
@@ -109,6 +109,26 @@ def test_a_cuff_reading_told_before_is_not_told_by_the_next_port():
     cuff = {Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN, Metric.NIBP_PULSE}
     assert cuff <= {one.metric for one in first.frames[0].observations}
     assert not cuff & {one.metric for one in second.frames[0].observations}
+
+
+MASIMO = PROTOCOLS["masimo-ascii1"]
+LINE = b"03/14/26 09:30:00 SPO2=%03d%% BPM=072 PI=02.35%% ALARM=0000 EXC=000800\r\n"
+
+
+def test_the_halves_of_two_lines_on_two_ports_make_no_line():
+    decoder, cut = MASIMO.decoder(), LINE.index(b"BPM")
+    first = Run(LINE % 97, (LINE % 88)[:cut], OSError(5, "gone"), decoder=decoder, protocol=MASIMO)
+    second = Run((LINE % 99)[cut:], LINE % 99, decoder=decoder, protocol=MASIMO)
+    assert [frame.observations[0].value for frame in first.frames] == [97]
+    assert [frame.observations[0].value for frame in second.frames] == [99]
+
+
+def test_a_line_whose_end_was_in_doubt_when_the_port_ended_is_of_the_past():
+    decoder = MASIMO.decoder()
+    first = Run((LINE % 88)[:-1], decoder=decoder, protocol=MASIMO)
+    second = Run(LINE % 99, decoder=decoder, protocol=MASIMO)
+    assert first.frames == []
+    assert [frame.observations[0].value for frame in second.frames] == [99]
 
 
 def test_the_monitors_own_alarms_go_with_the_frame_and_alone_where_there_is_no_number():

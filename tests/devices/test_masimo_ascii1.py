@@ -270,7 +270,7 @@ def test_a_line_without_end_is_told_as_it_grows_and_the_next_is_read():
     decoder = Decoder()
     assert [one.offset for one in decoder.feed(b"x" * 1200)] == [512, 1024]
     garbled, record = decoder.feed(SOUND + SOUND)
-    assert garbled.reason == "more than 512 bytes without an end of line"
+    assert garbled.reason == "cut off, or more than 512 bytes without an end of line"
     assert record.spo2_pct == 97
 
 

@@ -248,7 +248,7 @@ def test_a_line_without_end_is_told_as_it_grows_and_the_next_is_read():
     decoder = Decoder()
     assert [one.offset for one in decoder.feed(b"x" * 400)] == [160, 320]
     garbled, line = decoder.feed((DATA + b"\r\n") * 2)
-    assert garbled.reason == "more than 160 bytes without an end of line"
+    assert garbled.reason == "cut off, or more than 160 bytes without an end of line"
     assert line.spo2_pct == 97
 
 

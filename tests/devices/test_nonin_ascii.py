@@ -118,7 +118,7 @@ def test_a_line_without_end_is_told_as_it_grows_and_the_next_is_read():
     assert [one.offset for one in decoder.feed(b"x" * 200)] == [80, 160]
     garbled, line = decoder.feed(b"SPO2=097 HR=072\r\nSPO2=098 HR=071\r\n")
     assert garbled.raw.endswith(b"xSPO2=097 HR=072")
-    assert garbled.reason == "more than 80 bytes without an end of line"
+    assert garbled.reason == "cut off, or more than 80 bytes without an end of line"
     assert line.spo2_pct == 98
 
 

@@ -84,6 +84,14 @@ def test_a_pulled_adapter_is_told_and_comes_back_by_itself():
     assert bench.ports[0].is_closed
 
 
+def test_half_a_record_before_the_cable_was_pulled_is_forgotten():
+    half, rest = ge.WORKED[:200], ge.WORKED[200:]
+    with Bench([half, GONE], [rest + ge.frame({ge.HEART_RATE: 75})]) as bench:
+        frame = bench.heard.until_frame()
+    assert frame.observations[0].value == 75
+    assert bench.heard.states == [CONNECTING, DISCONNECTED, LIVE]
+
+
 def test_a_busy_port_is_told_once_and_opened_when_it_is_free():
     busy = serial.SerialException(errno.EAGAIN, "could not lock")
     with Bench(busy, busy, busy, [ge.WORKED]) as bench:

@@ -55,6 +55,27 @@ def test_a_line_of_the_longest_kind_is_whole_and_one_byte_more_is_not():
     ]
 
 
+@pytest.mark.parametrize(
+    ("wire", "held"),
+    [
+        (b"", []),
+        (b"one\n", []),
+        (b"one\n\r", []),
+        (b"one\r", [Line(b"one", 4, is_whole=True)]),
+        (b"one", [Line(b"one", 3, is_whole=False)]),
+        (b"one\ntwo\r", [Line(b"two", 8, is_whole=True)]),
+        (b"one\rtwo", [Line(b"two", 7, is_whole=False)]),
+        (b"123456789\r", [Line(b"9", 10, is_whole=False)]),
+    ],
+)
+def test_at_the_end_a_held_line_is_whole_only_if_a_carriage_return_ended_it(wire, held):
+    lines = Lines(LONGEST)
+    lines.feed(wire)
+    assert lines.end() == held
+    assert lines.end() == []
+    assert lines.feed(b"six\n") == [Line(b"six", len(wire) + 4, is_whole=True)]
+
+
 def test_what_follows_a_line_that_was_too_long_is_whole_again():
     found = cut(b"x" * 20 + b"\nyes\n")
     assert [(line.text, line.is_whole) for line in found] == [
