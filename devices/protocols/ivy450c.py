@@ -4,8 +4,9 @@
 
     HR=1;72;ECG-II-MON;     name = number of values; the values; label; alarm
 
-There is no checksum: a digit that was damaged into another digit is read as that. A packet is
-some 560 bytes long and takes 0.6 s to arrive; its numbers are that old when it is complete.
+There is no checksum: a digit that was damaged into another digit is read as that, except in a cuff
+reading, which every packet repeats. A packet is some 560 bytes long and takes 0.6 s to arrive; its
+numbers are that old when it is complete.
 
 Sources: MD PnP's decoder of this output (mdpnp/mdpnp, devices/cpc/ansarB) and the recording that
 its test uses, called the capture below. The maker's own description is not public.
@@ -38,8 +39,9 @@ TEXT_FIELDS = 2  # of each line, after the values: label and alarm
 
 INTEGER = re.compile(r" *(-?\d{1,3}) *")
 DECIMAL = re.compile(r" *(-?\d{1,3}(?:\.\d+)?) *")
-PULSE = re.compile(r"PR=(.*)")  # the label of SPO2 holds the pulse rate, padded with blanks
-SETTINGS_SHOWN = ("ECG", "APNEA:", "PR=")  # labels that are no remark: lead, apnoea time, pulse
+NOTHING = re.compile(r"[ 0]*")  # of a cuff: no pressure and no pulse is zero
+PULSE = re.compile(r"PR=([ \d]*)")  # the label of SPO2 holds the pulse rate, padded with blanks
+SETTING = re.compile(rf"ECG-.*|APNEA:.*|{PULSE.pattern}")  # labels that are no remark
 
 
 class Field(NamedTuple):
@@ -56,21 +58,23 @@ class Field(NamedTuple):
     sent_as: re.Pattern[str] = INTEGER
 
 
-PULSE_RATE = Field(Metric.PULSE_RATE, Source.SPO2, 0, 400)
+PULSE_RATE = Field(Metric.PULSE_RATE, Source.SPO2, 1, 400)
+FIRST = "HR"
 CUFF = "NIBP"
-PRESSURES = ("P1", "P2")
-NO_TRANSDUCER = "NO TRANSDUCER"  # the label of a pressure that nothing is connected to (capture)
+NOT_ON_EVERYONE = ("ETCO2", "P1", "P2", "T1", "T2")
+# What the label of such a line says where nothing is connected (capture).
+NOT_CONNECTED = ("", "NO TRANSDUCER")
 # In the order in which a packet has them (capture).
 LINES: dict[str, tuple[Field, ...]] = {
-    "HR": (Field(Metric.HEART_RATE, Source.ECG, 0, 400),),
+    FIRST: (Field(Metric.HEART_RATE, Source.ECG, 0, 400),),
     "RR": (Field(Metric.RESP_RATE, Source.IMPEDANCE, 0, 250),),
     "ETCO2": (Field(Metric.ETCO2, Source.CO2, 0, 200),),
-    "SPO2": (Field(Metric.SPO2, Source.SPO2, 0, 100),),
+    "SPO2": (Field(Metric.SPO2, Source.SPO2, 1, 100),),
     CUFF: (
-        Field(Metric.NIBP_SYSTOLIC, Source.NIBP, 0, 300),
-        Field(Metric.NIBP_DIASTOLIC, Source.NIBP, 0, 300),
-        Field(Metric.NIBP_MEAN, Source.NIBP, 0, 300),
-        Field(Metric.NIBP_PULSE, Source.NIBP, 0, 400),
+        Field(Metric.NIBP_SYSTOLIC, Source.NIBP, 1, 300),
+        Field(Metric.NIBP_DIASTOLIC, Source.NIBP, 1, 300),
+        Field(Metric.NIBP_MEAN, Source.NIBP, 1, 300),
+        Field(Metric.NIBP_PULSE, Source.NIBP, 1, 400),
     ),
     "P1": (
         Field(Metric.IBP1_SYSTOLIC, Source.PRESSURE, -99, 400),
@@ -85,6 +89,7 @@ LINES: dict[str, tuple[Field, ...]] = {
     "T1": (Field(Metric.TEMPERATURE_1, None, 0, 50, DECIMAL),),
     "T2": (Field(Metric.TEMPERATURE_2, None, 0, 50, DECIMAL),),
 }
+ANOTHER_LINE = re.compile(rf"(?:{'|'.join(LINES)})=")
 
 METRICS = frozenset(Metric) - {Metric.PERFUSION_INDEX, Metric.FICO2}
 
@@ -115,15 +120,16 @@ class Line:
 class Packet:
     """One second of the monitor: the lines that are known, by name.
 
-    A pressure that has had no transducer since the Decoder began is left out: it is not in use.
-    ``cuff`` and ``measurement_id`` are the Decoder's own: what is new compared with the packets
-    before.
+    CO2, a pressure or a temperature that has had no value since the Decoder began, and of which
+    nothing is said, is left out: it is not in use. ``cuff`` and what follows it are the Decoder's
+    own: what is new compared with the packets before.
     """
 
     offset: int
     lines: dict[str, Line]
     cuff: CuffNews
     measurement_id: str | None  # of a reading, else None
+    cuff_age: timedelta  # how long before this packet another showed the news first
 
 
 Message = Packet
@@ -143,9 +149,11 @@ class Decoder:
     def __init__(self) -> None:
         self._tail = bytearray()
         self._offset = 0  # of the first byte not yet judged
-        self._shown: tuple[float | None, ...] | None = None  # of the cuff, in the last packet
+        # Of the cuff, in the last packet, and as told last; () is no reading, None nothing so far.
+        self._shown: _Reading | None = None
+        self._told: _Reading | None = None
         self._readings = 0
-        self._in_use: set[str] = set()  # pressures that have had a value
+        self._in_use: set[str] = set()  # what has had a value
 
     def feed(self, data: bytes) -> list[Packet | Garbled]:
         """Return the packets that ``data`` completes, in wire order; keep the rest."""
@@ -201,31 +209,55 @@ class Decoder:
         self._offset += size
 
     def _leave_out_unused(self, lines: dict[str, Line]) -> None:
-        """Drop the pressures that nothing was ever connected to; one that was pulled off stays."""
-        for name in PRESSURES:
+        """Drop what was never connected; what was pulled off stays."""
+        for name in NOT_ON_EVERYONE:
             line = lines.get(name)
             if line is None or name in self._in_use:
                 continue
-            if any(line.values):
+            said = "".join((*line.values, line.alarm)).strip()
+            if _has_value(name, line):
                 self._in_use.add(name)
-            elif line.label.strip() == NO_TRANSDUCER and not line.alarm:
+            elif not said and line.label.strip() in NOT_CONNECTED:
                 del lines[name]
 
-    def _news(self, lines: dict[str, Line]) -> tuple[CuffNews, str | None]:
-        """What is new of the cuff. The monitor repeats its last reading and never says how old."""
+    def _news(self, lines: dict[str, Line]) -> tuple[CuffNews, str | None, timedelta]:
+        """What is new of the cuff. The monitor repeats its last reading and never says how old.
+
+        A digit that was damaged would make a reading that never was, so that a change is believed
+        once the next packet repeats it; the first packet is believed at once. A cuff without a
+        reading is no news where it never had one, unless the monitor complains of it.
+        """
         line = lines.get(CUFF)
-        if line is None or not line.values:
-            return CuffNews.NONE, None
-        shown = tuple(map(_number, LINES[CUFF], line.values))
-        *pressures, _ = shown
-        is_blank = pressures.count(None) == len(pressures)
-        before, self._shown = self._shown, () if is_blank else shown
-        if before == self._shown:
-            return CuffNews.NONE, None
-        if is_blank:
-            return CuffNews.NO_READING, None
+        shown = _reading(line) if line else None
+        if line is None or shown is None:
+            return NO_NEWS
+        before, self._shown = self._shown, shown
+        is_believed = before in (None, shown)
+        is_unused = self._told is None and not (shown or line.alarm.strip())
+        if shown == self._told or is_unused or not is_believed:
+            return NO_NEWS
+        self._told = shown
+        age = timedelta(seconds=0 if before is None else SETTINGS.interval_s)
+        if not shown:
+            return CuffNews.NO_READING, None, age
         self._readings += 1
-        return CuffNews.READING, f"n{self._readings}"
+        return CuffNews.READING, f"n{self._readings}", age
+
+
+_Reading = tuple[float | None, ...]
+NO_NEWS = (CuffNews.NONE, None, timedelta(0))
+
+
+def _reading(line: Line) -> _Reading | None:
+    """What the cuff's ``line`` shows, () for no pressure; None where a value of it is damaged."""
+    if not line.values:
+        return None
+    numbers = tuple(map(_number, LINES[CUFF], line.values))
+    for number, sent in zip(numbers, line.values, strict=True):
+        if number is None and not NOTHING.fullmatch(sent):
+            return None
+    *pressures, _ = numbers
+    return () if set(pressures) == {None} else numbers
 
 
 def _lines(text: str) -> dict[str, Line]:
@@ -233,13 +265,19 @@ def _lines(text: str) -> dict[str, Line]:
     *sent, rest = text.split(LINE_END)
     if rest or not sent:
         raise _Damaged("no CR before the end")
+    if not text.startswith(f"{FIRST}="):
+        raise _Damaged(f"the first line is {sent[0]!r}, expected {FIRST}")
     lines: dict[str, Line] = {}
     for one in sent:
         head, *fields = one.split(";")
         name, is_line, count = head.partition("=")
         if not is_line:
             raise _Damaged(f"a line without a name: {one!r}")
+        if ANOTHER_LINE.search(one, len(name) + 1):
+            raise _Damaged(f"two lines in one: {one!r}")
         if name not in LINES:
+            if any(known.endswith(name) for known in LINES):
+                raise _Damaged(f"the end of a line: {one!r}")
             continue
         expected = len(LINES[name])
         if name in lines:
@@ -265,49 +303,63 @@ def _number(field: Field, sent: str) -> float | None:
     return value if field.lowest <= value <= field.highest else None
 
 
+def _has_value(name: str, line: Line | None) -> bool:
+    return line is not None and any(
+        _number(*value) is not None for value in zip(LINES[name], line.values, strict=False)
+    )
+
+
+def alarms(message: Packet) -> tuple[str, ...]:
+    """The texts of the monitor's own alarms, as it sends them, each with its parameter."""
+    texts = ((name, line.alarm.strip()) for name, line in message.lines.items())
+    return tuple(f"{name}: {text}" for name, text in texts if text)
+
+
 def translate(message: Packet, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics and units; ``observed_at``: when it arrived.
 
-    A line gives its values, or None for each that is empty or no number. What stands in its alarm
-    field, and in its label where that is no setting, is remarked on all of them. Respiration is
-    from the capnograph while EtCO2 has a value.
+    A line gives its values, or None for each that is empty, no number or none that can be. What
+    stands in its alarm field, and in its label where that is no setting, is remarked on all of
+    them; text that is no number on its own value alone. Respiration is from the capnograph while
+    EtCO2 has a value.
     """
     began_at = observed_at - ARRIVES_IN
+    has_co2 = _has_value("ETCO2", message.lines.get("ETCO2"))
     found: list[Observation] = []
     for name, fields in LINES.items():
         line = message.lines.get(name)
-        if line is None or (name == CUFF and message.cuff is CuffNews.NONE):
+        is_cuff = name == CUFF
+        if line is None or (is_cuff and message.cuff is CuffNews.NONE):
             continue
-        remarks = _remarks(line)
-        measurement_id = message.measurement_id if name == CUFF else None
-        sent = [*zip(fields, line.values or ("",) * len(fields), strict=True)]
+        seen_at = began_at - message.cuff_age if is_cuff else began_at
+        measurement_id = message.measurement_id if is_cuff else None
+        is_empty = not line.values or (is_cuff and message.cuff is CuffNews.NO_READING)
+        sent = [*zip(fields, ("",) * len(fields) if is_empty else line.values, strict=True)]
         if name == "SPO2":
             sent.append((PULSE_RATE, _pulse(line.label)))
+        remarks = _remarks(line)
         for field, text in sent:
             value = _number(field, text)
             quality = Quality.UNAVAILABLE if value is None else Quality.VALID
-            is_from_co2 = field.metric is Metric.RESP_RATE and _has_etco2(message)
+            is_from_co2 = field.metric is Metric.RESP_RATE and has_co2
             source = Source.CO2 if is_from_co2 else field.source
+            unread = "" if field.sent_as.fullmatch(text) else text.strip()
+            said = (*remarks, unread) if unread else remarks
             one = Observation(
-                *(field.metric, value, quality, began_at, source, None, measurement_id, remarks)
+                *(field.metric, value, quality, seen_at, source, None, measurement_id, said)
             )
             found.append(one)
     return found
 
 
 def _remarks(line: Line) -> tuple[str, ...]:
-    label = "" if line.label.startswith(SETTINGS_SHOWN) else line.label.strip()
+    label = "" if SETTING.fullmatch(line.label) else line.label.strip()
     return tuple(filter(None, (label, line.alarm.strip())))
 
 
 def _pulse(label: str) -> str:
     match = PULSE.fullmatch(label)
     return match[1] if match else ""
-
-
-def _has_etco2(message: Packet) -> bool:
-    line, (field,) = message.lines.get("ETCO2"), LINES["ETCO2"]
-    return line is not None and any(_number(field, sent) is not None for sent in line.values)
 
 
 class Talk:
