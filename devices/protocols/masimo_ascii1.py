@@ -26,8 +26,10 @@ SETTINGS = LineSettings(baud=9600, interval_s=1.0)
 
 LONGEST_LINE = 512  # bytes; the longest known, a Radical-7 with colour screen, has 176
 LINE = re.compile(
-    rb"(\d\d)/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)((?: +[A-Z][A-Z0-9]*=[0-9A-Za-z.%+-]+)+)"
+    rb"(\d\d)/(\d\d)/(\d\d) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)"
+    rb"((?: +[A-Z][A-Z0-9]*=[0-9A-Za-z.%+-]+)+)"
 )
+NO_DATE = (b"00", b"00", b"00")  # taken for a clock that was never set; any other lie is damage
 FIELD = re.compile(rb"([^ =]+)=([^ ]+)")
 # A dash where a digit is due: not available [M].
 FORMS = {
@@ -37,6 +39,9 @@ FORMS = {
     b"ALARM": re.compile(rb"[\dA-F]{2}|[\dA-F]{4}|[\dA-F]{6}"),
     b"EXC": re.compile(rb"[\dA-F]{3}|[\dA-F]{6,7}"),
 }
+# Digits of ALARM and EXC, model by model. They belong together: either word cut short may have the
+# width of another model's, and lack the bit that says that the sensor is off.
+WIDTHS = {(2, 3), (4, 6), (6, 7)}
 NEEDED = {b"SPO2", b"BPM", b"ALARM"}
 
 # What the instrument can show [R]; anything else is no value.
@@ -90,7 +95,7 @@ DOUBTFUL = sum(1 << bit for bit in (2, 4, 6, 10))
 class Record:
     """One line as printed. None: dashes, or a key that this model does not have.
 
-    ``clock`` is None where the digits name no moment. ``alarms`` and ``exceptions`` are the bits
+    ``clock`` is None where no date is set. ``alarms`` and ``exceptions`` are the bits
     of ALARM and EXC.
     """
 
@@ -142,13 +147,19 @@ def _parse(line: Line) -> Message | Garbled:
     for key, form in FORMS.items():
         if key in fields and not form.fullmatch(fields[key]):
             return garbled(f"{key.decode()} is {fields[key].decode()}")
-
-    month, day, year, hour, minute, second = (int(digits) for digits in read.groups()[:6])
-    serial_number = fields.get(b"SN")
     exceptions = fields.get(b"EXC")
+    widths = len(fields[b"ALARM"]), len(exceptions or b"")
+    if exceptions is not None and widths not in WIDTHS:
+        return garbled("ALARM of {} digits and EXC of {}: no model's".format(*widths))
+    month, day, year, hour, minute, second = (int(digits) for digits in read.groups()[:6])
+    clock = moment(year, month, day, hour, minute, second)
+    if clock is None and read.groups()[:3] != NO_DATE:
+        return garbled("a date that does not exist")
+
+    serial_number = fields.get(b"SN")
     return Record(
         line.offset,
-        moment(year, month, day, hour, minute, second),
+        clock,
         None if serial_number is None else serial_number.decode(),
         _whole(fields[b"SPO2"]),
         _whole(fields[b"BPM"]),

@@ -82,10 +82,27 @@ def test_the_month_comes_before_the_day():
     assert read(line()).clock == datetime.fromisoformat("2026-03-14T09:30:00")
 
 
-@pytest.mark.parametrize("date", [b"00/00/00 00:00:00", b"13/14/26 09:30:00", b"03/14/26 24:00:00"])
-def test_an_impossible_date_costs_the_date_alone(date):
-    """The clock of an oximeter is often wrong; its numbers are not."""
-    found = seen(line().replace(DATE, date))
+@pytest.mark.parametrize(
+    ("date", "reason"),
+    [
+        (b"13/14/26 09:30:00", "a date that does not exist"),
+        (b"02/30/26 09:30:00", "a date that does not exist"),
+        (b"99/99/26 09:30:00", "a date that does not exist"),
+        (b"00/14/26 09:30:00", "a date that does not exist"),
+        (b"03/14/26 24:00:00", "not a date, a time and KEY=value fields"),
+        (b"03/14/26 09:60:00", "not a date, a time and KEY=value fields"),
+        (b"03/14/26 09:30:60", "not a date, a time and KEY=value fields"),
+        (b"00/00/00 99:99:99", "not a date, a time and KEY=value fields"),
+    ],
+)
+def test_a_date_or_a_time_that_does_not_exist_is_damage(date, reason):
+    """Where two digits got lost or changed, others may have too."""
+    assert read(line().replace(DATE, date)).reason == reason
+
+
+def test_a_clock_that_was_never_set_costs_the_date_alone():
+    """It may be wrong without harm: it orders nothing."""
+    found = seen(line().replace(DATE, b"00/00/00 00:12:34"))
     assert found[Metric.SPO2].value == 97
     assert found[Metric.SPO2].device_time is None
 
@@ -214,6 +231,20 @@ def test_flags_mean_the_same_in_every_width(alarm, exc):
     assert found[Metric.PULSE_RATE].remarks == ("low perfusion",)
 
 
+@pytest.mark.parametrize("alarm", [b"00", b"0000", b"000000"])
+@pytest.mark.parametrize("exc", [b"020", b"000020", b"0000020", b"000"])
+def test_flags_of_widths_that_no_model_prints_together_are_damage(alarm, exc):
+    """A cut EXC would say that the sensor is on the patient."""
+    is_a_models = (len(alarm), len(exc)) in {(2, 3), (4, 6), (6, 7)}
+    assert isinstance(read(line(alarm=alarm, exc=exc)), Record) == is_a_models
+
+
+@given(st.integers(len(line(exc=b"000020")) - 10, len(line(exc=b"000020")) - 1))
+def test_a_line_cut_within_its_flags_is_never_valid(length):
+    found = observations(line(exc=b"000020")[:length] + b"\r\n")
+    assert all(one.quality is not Quality.VALID for one in found)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -226,6 +257,8 @@ def test_flags_mean_the_same_in_every_width(alarm, exc):
         (line(bpm=b"07A"), "BPM is 07A"),
         (line(pi=b"2.35%"), "PI is 2.35%"),
         (line(pi=b"0235%"), "PI is 0235%"),
+        (line(exc=b"000"), "ALARM of 4 digits and EXC of 3: no model's"),
+        (line(alarm=b"00", exc=b"000020"), "ALARM of 2 digits and EXC of 6: no model's"),
         (line(alarm=b"000"), "ALARM is 000"),
         (line(alarm=b"000G"), "ALARM is 000G"),
         (line(exc=b"0008"), "EXC is 0008"),
@@ -264,6 +297,13 @@ def test_the_half_line_at_the_start_costs_itself_alone():
     found = Decoder().feed(SOUND[40:] + SOUND)
     assert [type(one) for one in found] == [Garbled, Record]
     assert found[1].offset == len(SOUND[40:] + SOUND)
+
+
+def test_the_halves_of_two_lines_on_two_ports_make_no_line():
+    decoder, cut = Decoder(), SOUND.index(b"BPM")
+    assert decoder.feed(SOUND[:cut]) == []
+    assert [one.raw for one in decoder.end()] == [SOUND[:cut]]
+    assert [type(one) for one in decoder.feed(SOUND[cut:] + SOUND)] == [Garbled, Record]
 
 
 def test_a_line_without_end_is_told_as_it_grows_and_the_next_is_read():
