@@ -35,7 +35,7 @@ LONGEST_LINE = 160  # bytes; the longest known, a heading, has 81
 
 MONTHS = b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 DATA = re.compile(
-    rb"(\d\d)-(?i:(%s))-(\d\d) +(\d\d):(\d\d):(\d\d)" % b"|".join(MONTHS)
+    rb"(\d\d)-(?i:(%s))-(\d\d) +([01]\d|2[0-3]):([0-5]\d):([0-5]\d)" % b"|".join(MONTHS)
     + rb" +(\d{1,3}|---)(\*?) +(\d{1,3}|---)(\*?) +(\d{1,3}|---)((?: +[A-Z]{2})*)"
 )
 
@@ -49,10 +49,10 @@ class HeadingKind(StrEnum):
     TREND_END = "trend end"
 
 
-# The groups of IDENTITY and COLUMNS tell a trend dump from real-time lines.
+# The group of COLUMNS tells a trend dump from real-time lines.
 HEADINGS = {
     HeadingKind.IDENTITY: re.compile(
-        rb"[!-~]+ +VERSION +[\d.]+((?: +(?:CRC: *[0-9A-Z]{1,8}|TREND))+)"
+        rb"[!-~]+ +VERSION +[\d.]+(?: +(?:CRC: *[0-9A-Z]{1,8}|TREND))+"
         rb" +SPO2 +LIMIT: *\d{1,3} *- *\d{1,3} *% +PR +LIMIT: *\d{1,3} *- *\d{1,3} *BPM",
         re.IGNORECASE,
     ),
@@ -62,6 +62,8 @@ HEADINGS = {
     HeadingKind.COLUMNS: re.compile(rb"TIME +%SPO2 +BPM +PA( +STATUS)?", re.IGNORECASE),
     HeadingKind.TREND_END: re.compile(rb"OUTPUT +COMPLETE", re.IGNORECASE),
 }
+# Wherever the words stand, and whatever else is wrong with the line: old values may follow.
+TREND = re.compile(rb"VERSION.*TREND|TREND.*VERSION", re.IGNORECASE | re.DOTALL)
 
 # What the monitors can show; anything else is no value. Zeros are printed in a pulse search.
 SPO2_PCT = (1, 100)
@@ -99,12 +101,12 @@ DOUBTFUL = frozenset({"MO", "PS"})  # the last numbers may stand on while a puls
 class DataLine:
     """One line of values as printed; None: dashes.
 
-    ``clock`` is None where the digits name no moment. ``amplitude`` has no unit. ``codes`` are the
+    ``amplitude`` has no unit. ``codes`` are the
     status codes from the left. ``is_trend``: an old value, of a trend dump.
     """
 
     offset: int
-    clock: datetime | None
+    clock: datetime
     spo2_pct: int | None
     is_spo2_out: bool
     pulse_rate: int | None
@@ -129,13 +131,14 @@ Message = DataLine | Heading
 class Decoder:
     """Turns the line's bytes into messages; knows neither port nor time.
 
-    It remembers one thing: whether a trend dump runs. A stream that begins within one cannot be
-    told from real-time lines before its next heading.
+    It remembers whether a trend dump runs. A stream that begins within one cannot be told from
+    real-time lines before its next heading.
     """
 
     def __init__(self) -> None:
         self._lines = Lines(LONGEST_LINE)
         self._is_trend = False
+        self._is_live_next = False  # an identity without TREND came: its columns have a status
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
@@ -149,25 +152,30 @@ class Decoder:
         if not line.is_whole:
             reason = f"cut off, or more than {LONGEST_LINE} bytes without an end of line"
             return Garbled(line.text, reason, line.offset)
+        if TREND.search(line.text):
+            self._is_trend, self._is_live_next = True, False
         text = line.text.replace(b"\t", b" ").strip(b" ")
         if read := DATA.fullmatch(text):
-            return self._data_line(line.offset, read.groups())
+            return self._data_line(line, read.groups())
         for kind, form in HEADINGS.items():
             if read := form.fullmatch(text):
-                self._follow_trend(kind, read)
-                return Heading(line.offset, kind, text.decode())
+                return self._heading(line, kind, read)
         return Garbled(line.text, "neither a data line nor a heading", line.offset)
 
-    def _data_line(self, offset: int, columns: tuple[bytes, ...]) -> DataLine:
+    def _data_line(self, line: Line, columns: tuple[bytes, ...]) -> DataLine | Garbled:
         day, month, year, hour, minute, second, *values, status = columns
         spo2, spo2_mark, rate, rate_mark, amplitude = values
+        number = MONTHS.index(month.upper()) + 1
+        clock = moment(int(year), number, int(day), int(hour), int(minute), int(second))
+        if clock is None:
+            return Garbled(line.text, "a date that does not exist", line.offset)
         codes = tuple(status.decode().split())
         if codes:
             self._is_trend = False  # a trend dump has no column for them
-        number = MONTHS.index(month.upper()) + 1
+        self._is_live_next = False
         return DataLine(
-            offset,
-            moment(int(year), number, int(day), int(hour), int(minute), int(second)),
+            line.offset,
+            clock,
             _number(spo2),
             bool(spo2_mark),
             _number(rate),
@@ -177,13 +185,18 @@ class Decoder:
             self._is_trend,
         )
 
-    def _follow_trend(self, kind: HeadingKind, heading: re.Match[bytes]) -> None:
+    def _heading(self, line: Line, kind: HeadingKind, read: re.Match[bytes]) -> Heading | Garbled:
         if kind is HeadingKind.IDENTITY:
-            self._is_trend = b"TREND" in heading[1].upper()
+            self._is_trend = bool(TREND.search(read[0]))
+            self._is_live_next = not self._is_trend
         elif kind is HeadingKind.COLUMNS:
-            self._is_trend = heading[1] is None
+            was_live_next, self._is_live_next = self._is_live_next, False
+            if read[1] is None and was_live_next:
+                return Garbled(line.text, "columns without the status they must have", line.offset)
+            self._is_trend = read[1] is None
         elif kind is HeadingKind.TREND_END:
             self._is_trend = False
+        return Heading(line.offset, kind, read[0].decode())
 
 
 def _number(printed: bytes) -> int | None:

@@ -92,10 +92,11 @@ def test_months_are_english_in_any_case(month, number):
     )
 
 
-def test_an_impossible_date_costs_the_date_alone():
-    message = read(DATA.replace(b"14-Mar", b"31-Feb"))
-    assert message.clock is None
-    assert message.spo2_pct == 97
+@pytest.mark.parametrize("date", [b"45-Mar", b"31-Feb", b"00-Mar"])
+def test_a_date_that_does_not_exist_is_damage(date):
+    """Where a digit changed there, another may have in the values."""
+    text = DATA.replace(b"14-Mar", date)
+    assert read(text) == Garbled(text, "a date that does not exist", len(text) + 2)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,34 @@ def test_the_names_of_the_columns_alone_give_a_trend_dump_away():
     assert told(TREND_COLUMNS, DATA, COLUMNS, DATA) == [0, 0, 0, 2]
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        b"NPB-290 TREND VERSION 1.0.0.1 SpO2 Limit: 85-100% PR Limit: 40-170BPM",
+        b"NPB-290 VERSION 1.0.0.1 SpO2 Limit: 85-100% PR Limit: 40-170BPM TREND",
+        TREND.replace(b"85", b"8x"),
+        TREND.lower() + b"\xb9",
+    ],
+)
+def test_a_heading_that_speaks_of_a_trend_begins_one_however_damaged(heading):
+    assert told(heading, DATA, COLUMNS, DATA) == [0, 0, 2]
+
+
+@pytest.mark.parametrize("between", [(), (b"ADULT 0SAT-S",)])
+def test_a_status_lost_from_the_columns_of_real_time_lines_is_no_trend(between):
+    decoder = Decoder()
+    wire = b"\r\n".join([IDENTITY, *between, TREND_COLUMNS, DATA, b""])
+    *_, columns, line = decoder.feed(wire)
+    assert columns.reason == "columns without the status they must have"
+    assert not line.is_trend
+
+
+@pytest.mark.parametrize("between", [COLUMNS, DATA, TREND_COLUMNS, b"TREND? VERSION"])
+def test_columns_without_a_status_begin_a_trend_where_no_identity_stands_before_them(between):
+    """The heading that would have said so was lost."""
+    assert told(IDENTITY, between, TREND_COLUMNS, DATA)[-2:] == [0, 0]
+
+
 def test_a_trend_dump_whose_end_was_lost_ends_with_the_next_heading():
     assert told(TREND, DATA, IDENTITY, DATA) == [0, 0, 0, 2]
 
@@ -209,6 +238,9 @@ def test_a_mode_line_leaves_a_trend_dump_as_it_is():
         DATA.replace(b"Mar", b"Mer"),
         DATA.replace(b"-26", b"-2026"),
         DATA.replace(b"09:30:00", b"9:30:00"),
+        DATA.replace(b"09:30:00", b"24:30:00"),
+        DATA.replace(b"09:30:00", b"09:60:00"),
+        DATA.replace(b"09:30:00", b"99:99:99"),
         DATA.replace(b"97", b"9.7"),
         DATA.replace(b"97", b"0097"),
         DATA.replace(b"97", b"--"),
