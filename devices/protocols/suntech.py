@@ -33,6 +33,7 @@ MODULO = 256
 ACKNOWLEDGEMENT, CUFF_PRESSURE, CALIBRATION, RESULT, VERSION = 4, 5, 6, 24, 67
 LENGTHS = frozenset({ACKNOWLEDGEMENT, CUFF_PRESSURE, CALIBRATION, RESULT, VERSION})
 MAX_PIECE = VERSION
+HEAD = 4  # bytes: start, length, and two that tell whether a long reply may begin so
 
 NO_PRESSURE = 0xFFFF  # NP
 PRESSURE = Struct("<H")
@@ -41,6 +42,11 @@ RESULT_FIELDS = Struct("<HHBB8sBxHBxx")
 
 # No adult's cuff is inflated further (IEC 80601-2-30). More is no pressure.
 HIGHEST_MMHG = 300
+
+# How the long replies begin. Noise that looks like the head of one must not swallow what follows
+# until there are enough bytes for a sum: at one short reply in 2 s that is half a minute.
+VERSIONS = (b"LX", b"SB")  # NP
+NO_SYSTOLIC = 0x200  # no sensor of such a module says that; FFFF may stand for no value
 
 # Error codes of a result, 0 is good (NP, its newer generation; the older one omits 86 and reads
 # the tens digits as hexadecimal, taken for a mistake of that program).
@@ -149,11 +155,11 @@ class Decoder:
         self._offset = 0  # of the first byte of the tail
         self._last: bytes | None = None  # content of the last result
         self._readings = 0
-        self._was_empty = True  # the cuff, since that result: what it held then is no new cycle
-        self._was_cycle = False  # since that result
-        self._is_over = True  # the last cycle, or stop: what is accepted now is another
-        self._was_accepted = False
+        self._is_inflated = False  # the cuff
+        # Since that result:
+        self._has_risen = False  # the cuff's pressure, from an empty one
         self._was_stopped = False
+        self._has_ended = False
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest.
@@ -196,38 +202,45 @@ class Decoder:
             return self._acknowledged(LETTERS[content[0]], offset)
         if length == CUFF_PRESSURE:
             (mmhg,) = PRESSURE.unpack(content)
-            if not INFLATED_MMHG <= mmhg < NO_PRESSURE:
-                self._was_empty = True
-            elif self._was_empty:
-                self._was_cycle = True
-            return CuffPressure(offset, None if mmhg == NO_PRESSURE else mmhg)
+            return self._felt(mmhg, offset)
         if length == RESULT:
             return self._result(content, offset)
         return OtherReply(offset, content)
 
-    def _acknowledged(self, letter: Letter, offset: int) -> Acknowledgement:
-        """Note what may have made a new result, before it is read.
+    def _felt(self, mmhg: int, offset: int) -> CuffPressure:
+        """Note a cycle: it begins where the pressure rises from an empty cuff."""
+        if mmhg == NO_PRESSURE:
+            return CuffPressure(offset, None)
+        was_inflated, self._is_inflated = self._is_inflated, mmhg >= INFLATED_MMHG
+        if self._is_inflated and not was_inflated:
+            self._has_risen, self._was_stopped, self._has_ended = True, False, False
+        return CuffPressure(offset, mmhg)
 
-        A stop is accepted like a start, and finished like one: it is the second before an end.
-        """
-        if letter is Letter.ACCEPTED:
-            self._was_stopped = not self._is_over and (self._was_stopped or self._was_accepted)
-            self._was_accepted, self._is_over = True, False
-        elif letter is Letter.ABORTED:
+    def _acknowledged(self, letter: Letter, offset: int) -> Acknowledgement:
+        """Note a stop, and an end. A stop is accepted like a start, but while the cuff is full."""
+        if letter is Letter.ABORTED:
             self._was_stopped = True
         elif letter is Letter.FINISHED:
-            self._was_cycle = self._is_over = True
+            self._has_ended = True
+        elif letter is Letter.ACCEPTED:
+            if self._is_inflated and self._has_risen:
+                self._was_stopped = True
+            else:
+                self._is_inflated = self._has_risen = self._was_stopped = self._has_ended = False
         return Acknowledgement(offset, letter)
 
     def _result(self, content: bytes, offset: int) -> Result:
-        """Add to the fields what is new: the module repeats its last result whenever asked."""
+        """Add to the fields what is new: the module repeats its last result whenever asked.
+
+        One that has not changed in a bit is another reading only where a cycle was seen since: the
+        cuff filled, nobody stopped it, and its end was told. A failure needs no more than the end.
+        """
         systolic, diastolic, beats, status, codes, rate, mean, error = RESULT_FIELDS.unpack(content)
-        # What a stopped cycle leaves unchanged is the reading from before it.
-        is_repeated = self._was_cycle and not (self._was_stopped and error == 0)
-        is_new = content != self._last or is_repeated
+        is_other = error != 0 or (self._has_risen and not self._was_stopped)
+        is_new = content != self._last or (self._has_ended and is_other)
         self._last = content
-        self._was_empty = self._was_cycle = self._was_accepted = self._was_stopped = False
-        self._is_over = True
+        self._is_inflated = True  # what it still holds is of that cycle
+        self._has_risen = self._was_stopped = self._has_ended = False
         news, measurement_id = CuffNews.NONE, None
         if is_new:
             has_value = any(map(_pressure, (systolic, diastolic, mean)))
@@ -249,12 +262,23 @@ def _judged(buffer: bytes, at: int) -> tuple[str | None, int]:
     if length not in LENGTHS:
         return f"length {length}: no frame has that", 0
     frame = buffer[at : at + length]
+    if len(frame) >= HEAD and (reason := _misbegun(length, frame[2:HEAD])):
+        return reason, 0
     if len(frame) == length:
         if left := sum(frame) % MODULO:
             return f"the bytes add up to {left:02X}, expected 00", 0
         if length == ACKNOWLEDGEMENT and frame[2] not in LETTERS:
             return f"acknowledgement {frame[2]:02X}: no such letter", 0
     return None, length
+
+
+def _misbegun(length: int, begin: bytes) -> str | None:
+    """Why a reply of ``length`` that is long to wait for has not ``begin`` after its length."""
+    if length == VERSION and begin not in VERSIONS:
+        return f"a version text that begins with {begin.hex(' ').upper()}: none does"
+    if length == RESULT and NO_SYSTOLIC <= (systolic := PRESSURE.unpack(begin)[0]) < NO_PRESSURE:
+        return f"a result of {systolic} mmHg: none has that"
+    return None
 
 
 def _pressure(sent: int) -> int | None:
@@ -306,14 +330,16 @@ REST_S = 30.0  # from the end of a cycle to the next start, so that the arm's bl
 BUSY_AGAIN_S = 2.0
 BUSY_UNTIL_S = 30.0  # a start that the module will not take by then is void
 ABORT_SETTLES_S = 2.0  # the end that it tells after an abort must not pass for the next cycle's
-ABORT_TRIES = 3
+ABORT_TRIES = 3  # while it is not answered
+ABORT_AGAIN_S = 2.0  # answered or not, while the cuff is still inflated
+CANCEL_LASTS_S = 60.0  # then the module will not be stopped from here
 RESULT_TRIES = 10
 RESULT_AGAIN_S = 1.0
 
 # When a cycle is over although nobody said so:
 NO_SIGN_S = 10.0  # a start without an answer, and the cuff stayed empty
 EMPTY_S = 5.0  # the cuff is empty again
-STOPPED_S = 10.0  # after an abort
+STOPPED_S = 10.0  # after a cancel, and the cuff stayed empty
 LONGEST_CYCLE_S = 180.0  # no adult's cuff may stay inflated longer (IEC 80601-2-30)
 
 
@@ -321,7 +347,8 @@ class Talk:
     """What is said to the module, and when. All times are monotonic seconds; no I/O.
 
     One command at a time: the next waits for the answer or 1 s. Only an abort waits for nothing.
-    A cycle is started by an order and by nothing else.
+    A cycle is started by an order and by nothing else. What ends a cancel is an empty cuff: no
+    letter does, for one may be the answer to something else, and what it promises need not happen.
     """
 
     def __init__(self) -> None:
@@ -332,14 +359,15 @@ class Talk:
         self._wants_start = False
         self._start_s = inf  # not before
         self._start_until_s = inf
-        self._abort_s = -inf  # when the last one was ordered
+        self._start_heard_by_s = -inf  # the first letter until then is the answer to a start
+        self._cancel: _Cancel | None = None  # that may not have stopped the cuff yet
+        self._abort_s = -inf  # when the last one was said
         self._abort_tries = 0  # left
         self._result_tries = 0  # left
         self._result_s = inf  # not before
         self._cycle: _Cycle | None = None  # that runs
         self._ended_s = -inf  # the one before
         self._was_empty = True  # the cuff, since then: what is left in it is no new cycle
-        self._aborts_nothing = False  # the last abort met no cycle: its end is none's
 
     @property
     def interval_s(self) -> float:
@@ -347,15 +375,16 @@ class Talk:
         return IDLE_POLL_S
 
     def opening(self, now_s: float) -> bytes:
-        """What to send on an open port. Orders from before are void: nobody expects them now.
+        """What to send on an open port.
 
-        A cycle that ran when the cable went may have ended unheard: its result is read, but not so
-        late that an old one would pass for new.
+        A start from before is void: nobody expects it now. A cancel goes out again, for it may have
+        gone with the cable. A cycle that ran when the cable went may have ended unheard: its result
+        is read, but not so late that an old one would pass for new.
         """
         self._waiting, self._sent_s, self._poll_s = None, -inf, now_s
+        self._start_heard_by_s = -inf
         self._wants_start = False
-        self._abort_tries = 0
-        self._aborts_nothing = False
+        self._abort_tries = ABORT_TRIES if self._live_cancel(now_s) else 0
         self._was_empty = True
         if now_s - self._ended_s > LONGEST_CYCLE_S:
             self._result_tries = 0
@@ -396,11 +425,10 @@ class Talk:
         """
         if order is CuffOrder.CANCEL:
             self._wants_start = False
-            self._abort_s = now_s
             self._abort_tries = ABORT_TRIES - 1
-            self._aborts_nothing = self._cycle is None
+            self._cancel = _Cancel(now_s)
             if self._cycle is not None:
-                self._cycle.is_cancelled = True
+                self._cycle.cancelled_s = now_s
             return self._say(ABORT, now_s)
         is_running = self._cycle is not None and not self._cycle.is_cancelled
         if not is_running and not self._wants_start:
@@ -414,38 +442,51 @@ class Talk:
         return b""
 
     def _acknowledged(self, letter: Letter, now_s: float) -> None:
-        """Take an acknowledgement as the answer it must be, or as news of the cycle."""
-        waiting, cycle = self._waiting, self._cycle
-        if letter is Letter.FINISHED:
+        """Take an acknowledgement as the answer it must be, or as news of the cycle.
+
+        The module answers in turn: what comes first after a start is the start's, though an abort
+        has gone out since.
+        """
+        is_stop = letter is Letter.FINISHED or letter is Letter.ABORTED
+        is_starts = now_s <= self._start_heard_by_s and not is_stop
+        self._start_heard_by_s = -inf
+        if is_starts:
+            self._start_answered(letter, now_s)
+        elif letter is Letter.ACCEPTED and self._waiting != ABORT:
+            if self._cycle is not None:
+                self._cycle.is_certain = True
+        elif is_stop or letter is Letter.ACCEPTED:
             self._answered(START, ABORT)
             self._abort_tries = 0
-            if cycle is not None:
-                cycle.is_certain |= not cycle.is_cancelled
+            if letter is Letter.FINISHED and self._cycle is not None:
+                self._cycle.is_certain |= not self._cycle.is_cancelled
                 self._end_cycle(now_s)
-            elif not self._aborts_nothing and now_s - self._ended_s > REST_S:
-                self._want_result(now_s)  # of a cycle that somebody else started
-            self._aborts_nothing = False
-        elif letter is Letter.ACCEPTED or letter is Letter.ABORTED:
-            self._answered(START, ABORT)
-            if waiting == ABORT or letter is Letter.ABORTED:
-                self._abort_tries = 0
-                if cycle is not None:
-                    cycle.stopped_s = now_s
-            elif cycle is not None:
-                cycle.is_certain = True
         else:
             self._waiting = None
-            if waiting == START:
-                self._cycle = None
-                self._wants_start = letter is Letter.BUSY
-                self._start_s = now_s + BUSY_AGAIN_S
+
+    def _start_answered(self, letter: Letter, now_s: float) -> None:
+        self._answered(START)
+        cycle = self._cycle
+        if letter is Letter.ACCEPTED:
+            if cycle is not None:
+                cycle.is_certain = True
+            return
+        self._wants_start |= letter is Letter.BUSY and cycle is not None and not cycle.is_cancelled
+        self._cycle = None
+        self._start_s = now_s + BUSY_AGAIN_S
 
     def _felt(self, mmhg: int | None, now_s: float) -> None:
-        """Follow the cycle by the pressure in the cuff."""
-        is_inflated = mmhg is not None and mmhg >= INFLATED_MMHG
+        """Follow the cycle by the pressure in the cuff; where there is none, nothing is known."""
+        if mmhg is None:
+            return
+        is_inflated = mmhg >= INFLATED_MMHG
+        cancel = self._live_cancel(now_s)
+        if cancel is not None:
+            self._stop(cancel, is_inflated, now_s)
         if is_inflated and self._cycle is None and self._was_empty:
-            # Somebody else's, or one that was running when the port was opened.
-            self._begin_cycle(now_s)
+            # Somebody else's, or one that was running when the port was opened; or the one that was
+            # cancelled, and inflates all the same.
+            self._begin_cycle(now_s, None if cancel is None else cancel.ordered_s)
         self._was_empty |= not is_inflated
         if self._cycle is None:
             return
@@ -455,23 +496,39 @@ class Talk:
         elif self._cycle.was_inflated and self._cycle.empty_s is None:
             self._cycle.empty_s = now_s
 
-    def _begin_cycle(self, now_s: float) -> None:
-        self._cycle = _Cycle(now_s)
+    def _live_cancel(self, now_s: float) -> _Cancel | None:
+        """The cancel that may not have stopped the cuff yet."""
+        cancel = self._cancel
+        if cancel is None or now_s > cancel.ordered_s + CANCEL_LASTS_S:
+            return None
+        is_done = now_s >= max(cancel.empty_s, self._abort_s) + STOPPED_S
+        return None if is_done else cancel
+
+    def _stop(self, cancel: _Cancel, is_inflated: bool, now_s: float) -> None:
+        """See whether ``cancel`` has done what it should, and say it again where it has not."""
+        if not is_inflated:
+            cancel.empty_s = min(cancel.empty_s, now_s)
+            return
+        cancel.empty_s = inf
+        if now_s >= self._abort_s + ABORT_AGAIN_S:
+            self._abort_tries = max(self._abort_tries, 1)
+
+    def _begin_cycle(self, now_s: float, cancelled_s: float | None = None) -> None:
+        self._cycle = _Cycle(now_s, cancelled_s=cancelled_s)
         self._wants_start = False
-        self._aborts_nothing = False
         self._result_tries = 0
         self._poll_s = min(self._poll_s, now_s + CYCLE_POLL_S)
 
     def _end_cycle(self, now_s: float) -> None:
-        """Read the result of a cycle that there was."""
-        if self._cycle is not None and self._cycle.is_certain:
-            self._want_result(now_s)
-        self._cycle = None
-
-    def _want_result(self, now_s: float) -> None:
+        """Read the result of a cycle that there was; of a cancelled one it would be an old one."""
+        cycle, self._cycle = self._cycle, None
+        if cycle is None or not cycle.is_certain:
+            return
         self._was_empty = False
-        self._ended_s = self._result_s = now_s
-        self._result_tries = RESULT_TRIES
+        self._ended_s = now_s
+        if not cycle.is_cancelled:
+            self._result_s = now_s
+            self._result_tries = RESULT_TRIES
 
     def _answered(self, *commands: bytes) -> None:
         """End the wait, if it is for the answer to one of ``commands``."""
@@ -489,6 +546,7 @@ class Talk:
             self._wants_start = False
         if self._wants_start and now_s >= self._may_start_s:
             self._start_until_s = min(self._start_until_s, now_s + BUSY_UNTIL_S)
+            self._cancel = None
             self._begin_cycle(now_s)
             return self._say(START, now_s)
         if self._result_tries and now_s >= self._result_s:
@@ -510,6 +568,10 @@ class Talk:
     def _say(self, command: bytes, now_s: float) -> bytes:
         self._waiting, self._answer_by_s = command, now_s + ANSWER_WITHIN_S
         self._sent_s = now_s
+        if command == START:
+            self._start_heard_by_s = self._answer_by_s
+        elif command == ABORT:
+            self._abort_s = now_s
         return command
 
     def _wake_s(self) -> float:
@@ -528,15 +590,26 @@ class Talk:
 
 
 @dataclass(slots=True)
+class _Cancel:
+    """A cancel that was ordered: all times monotonic seconds."""
+
+    ordered_s: float
+    empty_s: float = inf  # since when the cuff is empty
+
+
+@dataclass(slots=True)
 class _Cycle:
     """A cycle as far as it is known: all times monotonic seconds."""
 
     began_s: float  # or was first seen
     is_certain: bool = False  # the module took the start, or the cuff was inflated
-    is_cancelled: bool = False  # an abort was said, whether or not it was taken
+    cancelled_s: float | None = None  # when; whether or not an abort was taken
     was_inflated: bool = False
     empty_s: float | None = None  # since when the cuff is empty again
-    stopped_s: float | None = None  # when the module took an abort
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.cancelled_s is not None
 
     @property
     def over_by_s(self) -> float:
@@ -546,6 +619,6 @@ class _Cycle:
         over_by_s = self.began_s + LONGEST_CYCLE_S
         if self.empty_s is not None:
             over_by_s = min(over_by_s, self.empty_s + EMPTY_S)
-        if self.stopped_s is not None:
-            over_by_s = min(over_by_s, self.stopped_s + STOPPED_S)
+        if self.cancelled_s is not None and not self.was_inflated:
+            over_by_s = min(over_by_s, self.cancelled_s + STOPPED_S)
         return over_by_s

@@ -162,6 +162,8 @@ def test_a_frame_is_read_when_its_last_byte_is_there():
         (b"\x3e\x44\x00", "length 68: no frame has that"),
         (b"\x3e\x07\x00\x00\x00\x00\xbb", "length 7: no frame has that"),
         (b"\x3e\x04\x4f\x70", "the bytes add up to 01, expected 00"),
+        (b"\x3e\x43LB", "a version text that begins with 4C 42: none does"),
+        (b"\x3e\x18\x00\x02", "a result of 512 mmHg: none has that"),
     ],
 )
 def test_junk_says_why_and_the_next_frame_is_read(junk, reason):
@@ -183,6 +185,19 @@ def test_a_lost_byte_costs_its_frame_and_no_more():
 def test_a_frame_inside_a_broken_one_is_found():
     broken = b"\x3e\x18" + FINISHED + b"\x00" * 30
     assert Acknowledgement(6, Letter.FINISHED) in fed(broken)
+
+
+@pytest.mark.parametrize("head", [b"\x3e\x43", b"\x3e\x18", b"\x3e\x43\x4c", b"\x3e\x18\x00"])
+def test_noise_like_the_head_of_a_long_reply_holds_up_nothing(head):
+    """At one pressure in 2 s it would else take 26 s, or 10, until its sum is known to be wrong."""
+    decoder = Decoder()
+    decoder.feed(head)
+    found = decoder.feed(pressure(0))
+    assert [m for m in found if isinstance(m, CuffPressure)] == [CuffPressure(len(head) + 5, 0)]
+
+
+def test_no_value_may_stand_for_a_systolic():
+    assert one(result(0xFFFF, 0xFFFF, 0xFFFF, error=87)).news is CuffNews.NO_READING
 
 
 def test_a_run_without_a_start_byte_is_cut():
@@ -235,24 +250,57 @@ def test_a_result_read_twice_is_one_reading():
     ]  # fmt: skip
 
 
+CYCLE = (pressure(0), ACCEPTED, pressure(150), pressure(60), FINISHED)
+STOPPED = (pressure(0), ACCEPTED, pressure(150), ABORTED, FINISHED, pressure(0))
+
+
 def test_an_equal_result_after_another_cycle_is_another_reading():
-    cycle = (ACCEPTED, FINISHED, READING)
-    assert names(*cycle * 3) == ["n1", "n2", "n3"]
-    assert names(READING, FINISHED, READING, READING) == ["n1", "n2", ""]
+    assert names(*(*CYCLE, READING) * 3) == ["n1", "n2", "n3"]
+    assert names(READING, pressure(0), pressure(20), FINISHED, READING, READING) == [
+        "n1", "n2", "",
+    ]  # fmt: skip
 
 
-def test_an_inflated_cuff_is_a_cycle_and_one_that_empties_is_none():
-    assert names(READING, pressure(0), pressure(20), READING) == ["n1", "n2"]
-    assert names(READING, pressure(0), pressure(19), READING) == ["n1", ""]
-    assert names(READING, pressure(90), pressure(40), pressure(0), READING) == ["n1", ""]
-    assert names(READING, framed(0xFF, 0xFF), READING) == ["n1", ""]
+@pytest.mark.parametrize(
+    "between",
+    [
+        (ACCEPTED, FINISHED),
+        (FINISHED,),
+        (pressure(0), pressure(19), FINISHED),
+        (pressure(0), pressure(20)),  # it may still run: the result is the one before
+        (pressure(90), pressure(40), pressure(0), FINISHED),  # what the last cycle left
+        (framed(0xFF, 0xFF), pressure(90), FINISHED),
+        (BY_NAME["busy (B)"], ACCEPTED, FINISHED),
+        (*STOPPED, ACCEPTED, FINISHED),
+    ],
+)
+def test_an_equal_result_without_a_cycle_from_an_empty_cuff_to_its_end_is_the_same(between):
+    assert names(READING, *between, READING) == ["n1", ""]
+
+
+def test_another_result_is_another_reading_though_no_cycle_was_seen():
+    """A recording may hold results alone."""
+    assert names(READING, OTHER_READING, READING) == ["n1", "n2", "n3"]
+    changed = framed(*READING[2:8], 99, *READING[9:-1])  # one test code
+    assert names(READING, changed) == ["n1", "n2"]
+
+
+def test_an_end_that_is_told_late_makes_no_reading_new():
+    lost = CYCLE[:-1]
+    assert names(*lost, pressure(0), READING, FINISHED, READING) == ["n1", ""]
 
 
 def test_a_stopped_cycle_does_not_make_an_old_reading_new():
-    assert names(READING, ACCEPTED, ABORTED, FINISHED, READING) == ["n1", ""]
-    assert names(READING, ACCEPTED, ACCEPTED, FINISHED, READING) == ["n1", ""]
-    assert names(READING, ABORTED, FINISHED, ACCEPTED, FINISHED, READING) == ["n1", "n2"]
-    assert names(READING, ACCEPTED, FINISHED, ACCEPTED, FINISHED, READING) == ["n1", "n2"]
+    assert names(READING, *STOPPED, READING) == ["n1", ""]
+    accepted = tuple(ACCEPTED if wire == ABORTED else wire for wire in STOPPED)
+    assert names(READING, *accepted, READING) == ["n1", ""]
+    assert names(READING, *STOPPED, *CYCLE, READING) == ["n1", "n2"]
+    assert names(READING, *accepted, *CYCLE, READING) == ["n1", "n2"]
+
+
+def test_a_failure_without_pressure_is_told_after_each_cycle():
+    failed = result(error=87)
+    assert names(failed, ACCEPTED, FINISHED, failed, failed) == ["none", "none", ""]
 
 
 def test_each_stopped_cycle_is_told():
@@ -416,14 +464,130 @@ def test_a_cancel_waits_for_nothing():
     assert START not in desk.waits(100, cuff(0))
 
 
-def test_a_cancelled_cycle_is_read_for_its_reason(desk):
+@pytest.mark.parametrize("answer", ["A", "O", None])
+@pytest.mark.parametrize("end", ["K", None])
+def test_the_result_of_a_cancelled_cycle_is_not_asked_for(desk, answer, end):
+    """It would be the one before, or say that the cycle was stopped, which is known."""
     desk.orders(CuffOrder.START)
     desk.hears(said("O"), 0.1)
     desk.waits(5, cuff(120))
     assert desk.orders(CuffOrder.CANCEL, 0.02) == ABORT
+    if answer:
+        desk.hears(said(answer), 0.1)
+    desk.waits(1, cuff(10))
+    if end:
+        desk.hears(said(end), 0.2)
+    assert READ_RESULT not in desk.waits(200, cuff(0))
+
+
+def aborts(desk):
+    return [at for at, wire in desk.sent if wire == ABORT]
+
+
+@pytest.mark.parametrize("heard", [[], ["A"], ["O"], ["A", "K"]], ids=lambda each: str(each))
+def test_a_cancel_is_said_again_while_the_cuff_is_inflated(desk, heard):
+    desk.orders(CuffOrder.START)
+    desk.hears(said("O"), 0.1)
+    desk.waits(5, cuff(150))
+    desk.sent.clear()
+    desk.orders(CuffOrder.CANCEL)
+    for letter in heard:
+        desk.hears(said(letter), 0.05)
+    desk.waits(100, cuff(150))
+    said_s = aborts(desk)
+    apart = [after - before for before, after in pairwise(said_s)]
+    assert max(apart) <= 4.2
+    assert not heard or min(apart) >= 2
+    assert 56 <= said_s[-1] - said_s[0] <= 61
+
+
+def test_an_answer_to_the_start_is_none_to_the_cancel(desk):
+    desk.orders(CuffOrder.START)
+    desk.orders(CuffOrder.CANCEL, 0.05)
+    desk.hears(said("O"), 0.05)
+    desk.waits(3, cuff(0))
+    assert len(aborts(desk)) == 3
+    desk.sent.clear()
+    desk.waits(40, cuff(150))
+    assert len(aborts(desk)) >= 15
+
+
+def test_a_cancelled_cuff_that_fills_late_is_stopped(desk):
+    desk.orders(CuffOrder.START)
+    desk.orders(CuffOrder.CANCEL, 0.05)
+    desk.hears(said("B"), 0.05)
     desk.hears(said("A"), 0.1)
-    desk.hears(said("K"), 0.2)
-    assert desk.sent[-1][1] == READ_RESULT
+    desk.waits(8, cuff(0))
+    desk.sent.clear()
+    assert ABORT in desk.waits(1, cuff(30))
+    assert READ_RESULT not in [*desk.waits(1, cuff(0)), desk.hears(said("K")), *desk.waits(20)]
+
+
+def test_a_cancel_is_over_when_the_cuff_has_stayed_empty(desk):
+    desk.orders(CuffOrder.CANCEL)
+    desk.hears(said("A"), 0.05)
+    desk.waits(15, cuff(0))
+    desk.sent.clear()
+    desk.waits(30, cuff(150))  # somebody else's
+    assert aborts(desk) == []
+
+
+def test_a_start_ends_the_cancel_before_it(desk):
+    desk.orders(CuffOrder.CANCEL)
+    desk.hears(said("A"), 0.05)
+    desk.orders(CuffOrder.START, 0.1)
+    desk.waits(2.5, cuff(0))
+    assert desk.sent[-1][1] != ABORT
+    desk.hears(said("O"))
+    desk.sent.clear()
+    desk.waits(20, cuff(150))
+    assert aborts(desk) == []
+
+
+def test_a_start_that_was_cancelled_is_not_repeated_when_the_module_was_busy(desk):
+    desk.orders(CuffOrder.START)
+    desk.orders(CuffOrder.CANCEL, 0.05)
+    for letter in "BOK":
+        desk.hears(said(letter), 0.05)
+    assert set(desk.waits(60, cuff(0))) == {READ_PRESSURE}
+
+
+def test_a_cancel_outlives_the_cable_and_a_start_does_not(desk):
+    desk.orders(CuffOrder.START)
+    desk.hears(said("O"), 0.1)
+    desk.waits(5, cuff(150))
+    desk.orders(CuffOrder.CANCEL)
+    desk.orders(CuffOrder.START, 0.1)
+    desk.now_s += 5
+    assert desk.note(desk.talk.opening(desk.now_s)) == ABORT
+    desk.sent.clear()
+    desk.quiet_until_s = desk.now_s
+    assert desk.waits(40, cuff(150)).count(ABORT) >= 10
+    assert START not in desk.waits(200, cuff(0))
+
+
+@pytest.mark.parametrize("settled", ["old", "empty"])
+def test_a_cancel_that_is_old_or_done_is_not_said_on_the_next_cable(desk, settled):
+    desk.orders(CuffOrder.CANCEL)
+    if settled == "empty":
+        desk.waits(15, cuff(0))
+    else:
+        desk.now_s += 61
+    assert desk.talk.opening(desk.now_s) == READ_PRESSURE
+
+
+def test_an_end_without_a_cycle_asks_for_nothing(desk):
+    desk.waits(60, cuff(0))
+    assert desk.hears(said("K"), 0.5) == b""
+    assert set(desk.waits(60, cuff(0))) == {READ_PRESSURE}
+
+
+def test_a_pressure_that_is_not_there_is_no_empty_cuff(desk):
+    desk.orders(CuffOrder.START)
+    desk.hears(said("O"), 0.1)
+    desk.waits(5, cuff(150))
+    assert READ_RESULT not in desk.waits(20, cuff(None))
+    assert READ_RESULT in [desk.hears(said("K"), 0.2), *desk.waits(0.3, cuff(0))]
 
 
 def test_a_cancel_where_nothing_runs_reads_no_old_result(desk):
