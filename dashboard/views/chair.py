@@ -31,6 +31,7 @@ def page(
 ) -> html.Div:
     """The patient on the left, what is to be done on the right."""
     chair = view.chair
+    of_two = "is-of-two" if len(view.monitors) > 1 else ""
     return html.Div(
         id=ids.LIVE_ROOT,
         className="chair",
@@ -56,7 +57,7 @@ def page(
                             clock(chair, "remaining", "left"),
                         ],
                     ),
-                    html.Div(_numbers(chair, limits), className="watch-numbers"),
+                    html.Div(_numbers(chair, limits), className=f"watch-numbers {of_two}".strip()),
                     alarm_line(chair),
                     word(chair, "link-detail"),
                     word(chair, "remarks"),
