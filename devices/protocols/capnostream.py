@@ -46,15 +46,17 @@ DEVICE_ID = 4
 # Data of code 0: counter, CO2 in 1/256 of its unit, fast status.
 WAVE = Struct(">BHB")
 # Data of code 1: time; EtCO2, FiCO2, respiration, SpO2, pulse; slow status; 3 event indices; CO2
-# and SpO2 alarms; no-breath period; 9 limits; CO2 unit; extended CO2 status. x: not read. Later
-# firmware sends more behind (MD PnP).
+# and SpO2 alarms; no-breath period; 9 limits; CO2 unit; extended CO2 status. x: not read.
 VALUES = Struct(">I5BB3xBBx9xBB")
 # Data of code 4, in characters: "V", version, blank, date, blank, product, revision, number, blanks
-IDENTITY = Struct(">x5sx10sx2s2s6s2x")
+IDENTITY = Struct(">x5sx10sx2s2s6s")
+# A frame with less data than this is damaged. Later firmware sends more behind (MD PnP).
+LEAST_DATA = {WAVE_POINT: WAVE.size, NUMERICS: VALUES.size, DEVICE_ID: IDENTITY.size}
 
 INVALID = 0xFF
-MOST_SPO2 = 100  # %
-MOST_PULSE = 250  # /min
+SPO2 = range(1, 100 + 1)  # %; no saturation is zero, and no pulse
+PULSE = range(1, 250 + 1)  # /min
+ANY = range(INVALID)
 # By CO2 unit: what one step of a byte is. kPa and Vol% come in tenths; Vol% is a share of a
 # barometric pressure that is not sent.
 MMHG = {1: 1.0, 2: 7.50062 / 10}
@@ -104,19 +106,21 @@ EXTENDED_STATUS = {
 }
 # Sent with the wave. Its bits 0 and 3, CO2 value invalid and end of breath, are of one point only.
 FAST_STATUS = {
-    1: Said("initialising", CAPNOGRAPH),
+    1: Said("initialising", CAPNOGRAPH, Quality.QUESTIONABLE),
     2: Said("occlusion", CAPNOGRAPH, Quality.QUESTIONABLE),
-    4: Said("self-maintenance running", CAPNOGRAPH),
-    5: Said("purging", CAPNOGRAPH),
+    4: Said("self-maintenance running", CAPNOGRAPH, Quality.QUESTIONABLE),
+    5: Said("purging", CAPNOGRAPH, Quality.QUESTIONABLE),
     6: Said("filter line not connected", CAPNOGRAPH, Quality.QUESTIONABLE),
     7: Said("CO2 malfunction", CAPNOGRAPH, Quality.QUESTIONABLE),
 }
 WORST_FIRST = (Quality.UNAVAILABLE, Quality.QUESTIONABLE, Quality.VALID)
 
 # MD PnP has seen numerics with a good check and their bytes shifted by one, so that SpO2 showed
-# what was the respiration rate a second before. The other direction is as easily lost: there the
-# rate shows the saturation. Either is believed to be that where it is also a jump no patient makes
-# in a second; from no value, any is. Not twice in a row: what stays is the patient.
+# what was the respiration rate a second before; the pulse must then show what was SpO2. The other
+# direction is as easily lost: there the rate shows the saturation. A number is taken for another's
+# where it is near what that was, and a jump no patient makes in a second; from no value, any is.
+# Not twice in a row: what stays is the patient.
+NEAR = 2  # % or /min: the neighbour may have moved meanwhile
 JUMP = 20  # % or /min
 
 
@@ -210,11 +214,8 @@ class Decoder:
             if frame is not None:
                 sent = wire[at + 1 : frame.end()]
                 content = ESCAPED.sub(_plain, sent) if ESCAPE in sent else sent
-                if reduce(xor, content):
-                    check = reduce(xor, content[:-1])
-                    at = garbled(frame.end(), f"check {content[-1]:02X}, expected {check:02X}")
-                elif len(content) < 3:
-                    at = garbled(frame.end(), "a frame of no code")
+                if damage := _damage(content):
+                    at = garbled(frame.end(), damage)
                 else:
                     at = frame.end()
                     found.append(self._message(content[1], content[2:-1], self._offset + at))
@@ -234,18 +235,18 @@ class Decoder:
         return cut_off(held, self._offset)
 
     def _message(self, code: int, data: bytes, offset: int) -> Message:
-        if code == WAVE_POINT and len(data) == WAVE.size:
-            point = WavePoint(offset, *WAVE.unpack(data))
+        if code == WAVE_POINT:
+            point = WavePoint(offset, *WAVE.unpack_from(data))
             self._fast_status = point.fast_status
             return point
-        if code == NUMERICS and len(data) >= VALUES.size:
+        if code == NUMERICS:
             sent = Numerics(offset, self._fast_status, False, *VALUES.unpack_from(data))
             if _seems_shifted(sent, self._before):
                 sent = replace(sent, is_shifted=True)
             self._before, self._fast_status = sent, 0
             return sent
-        if code == DEVICE_ID and len(data) == IDENTITY.size:
-            texts = IDENTITY.unpack(data)
+        if code == DEVICE_ID:
+            texts = IDENTITY.unpack_from(data)
             return DeviceId(offset, *(text.decode("ascii", "replace").strip() for text in texts))
         return OtherMessage(offset, code)
 
@@ -265,24 +266,37 @@ def _of_length(length: int) -> re.Pattern[bytes]:
     return re.compile(rb"\x85" + SENT_BYTE + b"{%d}" % (1 + length + 1), re.DOTALL)
 
 
+def _damage(content: bytes) -> str:
+    """Why ``content``, length to check, is no message; "" where it is one."""
+    if reduce(xor, content):
+        return f"check {content[-1]:02X}, expected {reduce(xor, content[:-1]):02X}"
+    if len(content) < 3:
+        return "a frame of no code"
+    code, size = content[1], len(content) - 3
+    least = LEAST_DATA.get(code, 0)
+    return f"code {code} with {size} bytes of data, expected {least}" if size < least else ""
+
+
 def _plain(pair: re.Match[bytes]) -> bytes:
     return UNESCAPED[pair[1]]
 
 
 def _seems_shifted(sent: Numerics, before: Numerics | None) -> bool:
-    """Whether SpO2 and respiration rate show each other's last value, and could not have got there
-    by themselves."""
+    """Whether one of the numbers seems to be that of the byte before or after its own."""
     if before is None or before.is_shifted:
         return False
-    is_later = sent.spo2 == before.resp_rate != INVALID and _jumps(before.spo2, sent.spo2)
-    is_earlier = sent.resp_rate == before.spo2 != INVALID and _jumps(
-        before.resp_rate, sent.resp_rate
+    return (
+        _is_of_another(before.resp_rate, before.spo2, sent.spo2)
+        or _is_of_another(before.spo2, before.pulse_rate, sent.pulse_rate)
+        or _is_of_another(before.spo2, before.resp_rate, sent.resp_rate)
     )
-    return is_later or is_earlier
 
 
-def _jumps(before: int, now: int) -> bool:
-    return abs(now - before) >= JUMP  # FF, no value, is further than that from any
+def _is_of_another(another: int, before: int, now: int) -> bool:
+    """Whether ``now`` goes on from ``another`` number rather than from what it was ``before``."""
+    if INVALID in (another, now):
+        return False
+    return abs(now - another) <= NEAR and (before == INVALID or abs(now - before) >= JUMP)
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
@@ -304,15 +318,15 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
         device_time = datetime.fromtimestamp(sent.time_s, UTC).replace(tzinfo=None)
     mmhg = MMHG.get(sent.co2_unit, 0.0)
     found = []
-    for metric, source, raw, most, scale in (
-        (Metric.SPO2, Source.SPO2, sent.spo2, MOST_SPO2, 1.0),
-        (Metric.PULSE_RATE, Source.SPO2, sent.pulse_rate, MOST_PULSE, 1.0),
-        (Metric.RESP_RATE, Source.CO2, sent.resp_rate, INVALID - 1, 1.0),
-        (Metric.ETCO2, Source.CO2, sent.etco2, INVALID - 1, mmhg),
-        (Metric.FICO2, Source.CO2, sent.fico2, INVALID - 1, mmhg),
+    for metric, source, raw, possible, scale in (
+        (Metric.SPO2, Source.SPO2, sent.spo2, SPO2, 1.0),
+        (Metric.PULSE_RATE, Source.SPO2, sent.pulse_rate, PULSE, 1.0),
+        (Metric.RESP_RATE, Source.CO2, sent.resp_rate, ANY, 1.0),
+        (Metric.ETCO2, Source.CO2, sent.etco2, ANY, mmhg),
+        (Metric.FICO2, Source.CO2, sent.fico2, ANY, mmhg),
     ):
         remarks, quality = said.get(metric, NOTHING_SAID)
-        if raw > most:
+        if raw not in possible:
             quality = Quality.UNAVAILABLE
         value = raw * scale if quality.has_value else None
         found.append(
