@@ -31,6 +31,7 @@ SETTINGS = LineSettings(baud=9600, interval_s=2.0)
 END = b"\r"
 PRINTABLE = re.compile(rb"[ -~]*")
 LETTERS = slice(1, 3)  # after the unit
+START_LETTERS, CANCEL_LETTERS = b"NC", b"ND"  # the answer repeats them; what else it has is unknown
 SHORTEST = 5  # characters: unit, two letters, check pair
 MAX_PIECE = 120  # characters; the longest reply that is read has 21, and nobody says what follows
 
@@ -64,6 +65,7 @@ NO_AGE_S = 9999  # GV: none within the 5400 s that are counted
 
 # No adult's cuff is inflated further (IEC 80601-2-30). More is no pressure.
 HIGHEST_MMHG = 300
+PULSE = range(20, 301)  # 1/min; a cuff finds no other
 
 UNCHECKED = "check pair does not match"
 
@@ -86,8 +88,9 @@ class CuffStatus:
     """Reply to NA: state of the cuff and its last result, pressures in mmHg.
 
     ``status``: 0 busy, 1 done, above 2 failed. ``age_s``: seconds since the result, None where
-    they cannot be read. ``news`` and ``measurement_id`` are the Decoder's own. ``is_checked`` is
-    False only where the Decoder was told to take replies whose check pair does not match.
+    they cannot be read or are too many to be counted. ``news`` and ``measurement_id`` are the
+    Decoder's own. ``is_checked`` is False only where the Decoder was told to take replies whose
+    check pair does not match.
     """
 
     offset: int
@@ -106,7 +109,8 @@ class CuffStatus:
 class Rate:
     """Reply to RC: the pulse, 1/min. ``digit`` comes before it and is not understood.
 
-    The Decoder's own: ``is_news``, the reading it belongs to, and the age which that was told with.
+    The Decoder's own: ``is_news``, the reading it belongs to (None: no one knows), and the age
+    which that was told with.
     """
 
     offset: int
@@ -121,7 +125,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class OtherReply:
-    """Anything else: the answer to a start or a cancel, a refusal, a result that is not there."""
+    """Answer to a start or a cancel; what it says after its letters is unknown."""
 
     offset: int
     unit: str
@@ -198,13 +202,22 @@ class Decoder:
             return self._status(text, status, is_checked)
         if rate := RC_REPLY.match(text):
             return self._rate(text, rate, is_checked)
-        words = text.decode()
+        letters, words = text[LETTERS], text.decode()
+        if letters not in (START_LETTERS, CANCEL_LETTERS):
+            # A refusal, a result that is not there: no sign that the cuff can be read.
+            return Garbled(
+                piece, f"{words[LETTERS]!r}: no reply of a form that is known", self._offset
+            )
+        if letters == CANCEL_LETTERS:
+            self._cuff.cancelled()
         return OtherReply(self._offset, words[0], words[LETTERS], words[3:], is_checked)
 
     def _status(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> CuffStatus:
         status, age_s = int(fields[1]), _number(fields[2])
         pressures = (_pressure(fields[3]), _pressure(fields[4]), _pressure(fields[5]))
         news, measurement_id = self._cuff.news(status, age_s, pressures)
+        if age_s == NO_AGE_S:
+            age_s = None
         unit = text[:1].decode()
         return CuffStatus(
             self._offset, unit, status, age_s, *pressures, news, measurement_id, is_checked
@@ -212,7 +225,9 @@ class Decoder:
 
     def _rate(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> Rate:
         digit = fields[1].decode()
-        rate = None if digit == NO_SOURCE else _number(fields[2]) or None
+        rate = None if digit == NO_SOURCE else _number(fields[2])
+        if rate not in PULSE:
+            rate = None
         is_news, measurement_id, age_s = self._cuff.pulse(rate)
         unit = text[:1].decode()
         return Rate(self._offset, unit, digit, rate, is_news, measurement_id, age_s, is_checked)
@@ -232,59 +247,65 @@ def _pressure(field: bytes) -> int | None:
 class _Cuff:
     """Which reply is the first to tell of a result? The monitor repeats it whenever asked.
 
-    A result is new when its age is smaller than that of the reply before (TK), or when a pressure
-    has changed; the first one seen is new, however old.
+    A result is new when its age has dropped since the one before (TK), or when a pressure has
+    changed; the first one seen is new, however old. One without an age is not told: it may be of
+    another day, and another patient.
     """
 
     def __init__(self) -> None:
         self._readings = 0
         self._age_s: int | None = None  # in the reply before
+        self._is_renewed = False  # the age has dropped, and the result is not told yet
         self._pressures: _Pressures | None = None  # of the last reading
         self._was_failed = False  # and has been told
         self._was_blank = False  # and has been told
         self._without_pulse: str | None = None  # the reading that waits for its pulse
         self._reading_age_s = 0  # when that was told
+        self._has_failed = False  # the last determination told of: a rate is not its own
         self._pulse: int | str | None = "not seen"  # the last one told
 
     def news(
         self, status: int, age_s: int | None, pressures: _Pressures
     ) -> tuple[CuffNews, str | None]:
         """What a reply to NA adds to those before it; with the name of a reading."""
-        was_s, is_failed = self._age_s, status > HIGHEST_NOT_FAILED
-        is_renewed = age_s is not None and was_s is not None and age_s < was_s
-        # A failure may come without an age: the older result would look renewed after it.
-        if age_s is not None and not (is_failed and age_s == NO_AGE_S):
+        # Only of a result that is there does 9999 mean that it is old: while the cuff is busy, and
+        # after a failure, the older result would look renewed when its age is back.
+        if age_s is not None and (age_s != NO_AGE_S or status == DONE):
+            self._is_renewed |= self._age_s is not None and age_s < self._age_s
             self._age_s = age_s
+        is_failed = status > HIGHEST_NOT_FAILED
+        if status in BUSY:
+            self._was_failed = self._was_blank = False
+        if status in BUSY or (not is_failed and age_s in (None, NO_AGE_S)):
+            return CuffNews.NONE, None
+        is_renewed, self._is_renewed = self._is_renewed, False
         is_told = (self._was_failed if is_failed else self._was_blank) and not is_renewed
-        is_blank = status == DONE and pressures == (None, None, None)
+        is_blank = not is_failed and pressures == (None, None, None)
         self._was_failed, self._was_blank = is_failed, is_blank
         if is_failed or is_blank:
             if is_told:
                 return CuffNews.NONE, None
-            self._without_pulse = None  # a rate that comes now may be of this determination
+            self._without_pulse, self._has_failed = None, True
             return (CuffNews.FAILED if is_failed else CuffNews.BLANK), None
-        if status != DONE or (pressures == self._pressures and not is_renewed):
+        if pressures == self._pressures and not is_renewed:
             return CuffNews.NONE, None
         self._pressures = pressures
-        self._without_pulse, self._reading_age_s = self._next_name(), age_s or 0
+        self._readings += 1
+        self._without_pulse, self._has_failed = f"n{self._readings}", False
+        self._reading_age_s = age_s or 0
         return CuffNews.READING, self._without_pulse
 
-    def pulse(self, rate: int | None) -> tuple[bool, str | None, int]:
-        """Whether ``rate`` is news, of which reading, and how old that was when it was told.
+    def cancelled(self) -> None:
+        """Take no age from before for a measure: what is there now is the result of before."""
+        self._age_s, self._is_renewed = None, False
 
-        A rate that belongs to no reading seen is one of its own.
-        """
+    def pulse(self, rate: int | None) -> tuple[bool, str | None, int]:
+        """Whether ``rate`` is news, of which reading, and how old that was when it was told."""
         of = self._without_pulse
-        if of is None and rate == self._pulse:
+        if of is None and (self._has_failed or rate == self._pulse):
             return False, None, 0
         self._without_pulse, self._pulse = None, rate
-        if of is not None:
-            return True, of, self._reading_age_s
-        return True, None if rate is None else self._next_name(), 0
-
-    def _next_name(self) -> str:
-        self._readings += 1
-        return f"n{self._readings}"
+        return True, of, self._reading_age_s if of else 0
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
@@ -344,12 +365,12 @@ STATUS = command(b" NA")
 RATE = command(b" RC")
 START = command(b" NC0")
 CANCEL = command(b" ND")
-KNOWN_LETTERS = {one[LETTERS].decode() for one in (STATUS, RATE, START, CANCEL)}
 
 POLL_S = SETTINGS.interval_s
 ANSWER_WITHIN_S = 2.0
 RATE_TRIES = 3  # the monitor may have been busy, or the answer lost
 CANCEL_TRIES = 2  # one more costs nothing; a start is never said twice
+CANCEL_KEPT_S = 10.0  # while the cable is out
 # A determination that was ordered runs until the monitor says otherwise. Just after the order it
 # may still say what was before; and a lost order must not block the next one for ever.
 RUNS_AT_LEAST_S = 5.0
@@ -368,6 +389,7 @@ class Talk:
         self._poll_s = inf
         self._rate_tries = 0  # left
         self._cancel_tries = 0  # left
+        self._cancelled_s = -inf  # when a cancel was ordered that has no answer yet
         self._wants_start = False
         self._started_s = -inf  # the determination that was ordered and may still run
 
@@ -377,9 +399,14 @@ class Talk:
         return POLL_S
 
     def opening(self, now_s: float) -> bytes:
-        """What to send on an open port. Orders from before are void: nobody expects them now."""
+        """What to send on an open port.
+
+        A start from before is void: nobody expects it now. A cancel of just before may have gone
+        with the cable, and goes out again.
+        """
         self._waiting, self._poll_s = None, now_s
-        self._rate_tries = self._cancel_tries = 0
+        self._rate_tries = 0
+        self._cancel_tries = CANCEL_TRIES if now_s - self._cancelled_s <= CANCEL_KEPT_S else 0
         self._wants_start = False
         self._started_s = -inf
         return self._next(now_s)
@@ -391,18 +418,12 @@ class Talk:
                 self._rate_tries = RATE_TRIES
             if message.status not in BUSY and now_s - self._started_s >= RUNS_AT_LEAST_S:
                 self._started_s = -inf
-        if self._waiting is None:
-            return b""
-        letters = _letters(message)
-        if letters == self._waiting[LETTERS].decode():
-            if self._waiting == RATE:
-                self._rate_tries = 0
-            elif self._waiting == CANCEL:
-                self._cancel_tries = 0
-        elif letters in KNOWN_LETTERS:
-            return b""  # a late answer to another command; the right one still comes
-        elif self._waiting == START:
-            self._started_s = -inf  # refused
+        if self._waiting is None or _letters(message) != self._waiting[LETTERS]:
+            return b""  # a late answer to another command; the right one may still come
+        if self._waiting == RATE:
+            self._rate_tries = 0
+        elif self._waiting == CANCEL:
+            self._cancel_tries, self._cancelled_s = 0, -inf
         self._waiting = None
         return self._next(now_s)
 
@@ -422,12 +443,12 @@ class Talk:
         if order is CuffOrder.CANCEL:
             self._wants_start = False
             self._started_s = -inf
-            self._cancel_tries = CANCEL_TRIES
+            self._cancel_tries, self._cancelled_s = CANCEL_TRIES, now_s
             self._waiting = None
             return self._next(now_s)
         if now_s - self._started_s < RUNS_AT_MOST_S:
             return b""
-        self._cancel_tries = 0
+        self._cancel_tries, self._cancelled_s = 0, -inf
         self._wants_start = True
         return b"" if self._waiting is not None else self._next(now_s)
 
@@ -457,7 +478,7 @@ class Talk:
         return command
 
 
-def _letters(message: Message) -> str:
+def _letters(message: Message) -> bytes:
     if isinstance(message, CuffStatus):
-        return "NA"
-    return "RC" if isinstance(message, Rate) else message.letters
+        return STATUS[LETTERS]
+    return RATE[LETTERS] if isinstance(message, Rate) else message.letters.encode()
