@@ -326,6 +326,42 @@ def test_a_demo_that_is_stopped_before_it_answers_leaves_nothing_either(clinic: 
     assert is_nobody_left(simulators, 0.1)
 
 
+# At the chairs in this order; the third has two, each a process of its own.
+MONITORS = {
+    1: ["ge-dri"],
+    2: ["philips-intellivue"],
+    3: ["dinamap", "masimo-ascii1"],
+    4: ["ivy450c"],
+}
+SHOWN_FROM = {"spo2": "Masimo", "pulse_rate": "Masimo", "nibp_systolic": "DINAMAP"}
+
+
+def test_a_demo_shows_the_monitors_it_was_asked_for(clinic: Clinic):
+    asked = ",".join("+".join(names) for names in MONITORS.values())
+    program = launch(clinic, "several", "--port", "0", "--monitors", asked)
+    demo = ready(clinic, "several", program)
+    assert len(demo.simulators) == CHAIRS + 1
+    server = demo.server()
+    with server.screen() as screen:
+        for chair, shown in screen.chairs.items():
+            # A chair is as live as the worse of its lines.
+            screen.until(lambda shown=shown: shown.link == "live", f"chair {chair} live")
+        shown = screen.chairs[3]
+        screen.until(lambda: set(SHOWN_FROM) <= set(shown.parts["monitors"]), "all makers")
+        makers = {metric: maker for metric, (maker, _) in shown.parts["monitors"].items()}
+        assert makers.items() >= SHOWN_FROM.items()
+        assert screen.chairs[1].parts["monitors"] == {}
+    server.close()
+    rows = demo.record.rows("select chair, monitors from infusion_session")
+    for row in rows:
+        heard = [each["name"] for each in json.loads(row["monitors"])]
+        assert heard == MONITORS[row["chair"]]
+    assert {row["chair"] for row in rows} == {1, 2, 3}
+    program.send(signal.SIGTERM)
+    assert program.ended(10) == 0
+    assert is_nobody_left(demo.simulators, 0.1)
+
+
 def has_accounts(record: Record) -> bool:
     try:
         return bool(record.rows("select * from app_user"))
