@@ -115,6 +115,7 @@ class SessionState:
     cuff_at: Mapping[str, datetime] = field(default_factory=dict)  # the last reading, by monitor
     # After a restart a monitor still shows its last reading: these pressures are not news.
     known_cuffs: Mapping[str, Pressures] = field(default_factory=dict)
+    known_readings: frozenset[str] = frozenset()  # the names they have now; a pulse may follow
     remarks: Mapping[tuple[str, Metric | None], Remark] = field(default_factory=dict)  # now
     may_start_cuff: bool = False
     cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since

@@ -288,14 +288,19 @@ def _without_known_cuff(
 ) -> tuple[SessionState, tuple[Observation, ...]]:
     """Take the reading of monitor ``name`` that the record has already out of its first frame
     after a restart."""
-    if name not in session.known_cuffs or not any(
-        obs.metric in CUFF and obs.measurement_id for obs in observations
-    ):
+    ids = session.known_readings
+    if ids:  # its pulse, in a frame of its own
+        observations = tuple(obs for obs in observations if obs.measurement_id not in ids)
+    new = {obs.measurement_id for obs in observations if obs.metric in CUFF and obs.measurement_id}
+    if name not in session.known_cuffs or not new:
         return session, observations
     known = dict(session.known_cuffs)
     is_known = pressures(observations) == known.pop(name)
+    session = replace(session, known_cuffs=known)
+    if not is_known:
+        return session, observations
     rest = tuple(obs for obs in observations if obs.metric not in CUFF)
-    return replace(session, known_cuffs=known), rest if is_known else observations
+    return replace(session, known_readings=ids | new), rest
 
 
 def _judged(

@@ -230,6 +230,8 @@ def test_after_a_restart_the_readings_that_two_monitors_still_show_are_no_news()
         line(again, 100, LinkState.LIVE, monitor)
     hear(again, 101, MULTI, reading="r-n1", sys=122, dia=82, mean=95)
     hear(again, 102, CUFF_MONITOR, reading="r-n2", sys=120, dia=80, mean=93)
+    pulse = replace(seen(102, sys=64)[0], metric=Metric.NIBP_PULSE, measurement_id="r-n2")
+    again.step(Observed((pulse,), at(103), 2.0, "dinamap"), at(103.01))
     assert not [fact for fact in again.facts if isinstance(fact, Reading)]
     assert len(again.session.sets) == 2
     hear(again, 300, CUFF_MONITOR, reading="r-n3", sys=120, dia=80, mean=93)
