@@ -74,7 +74,8 @@ class Supervisor:
         return self._talk.interval_s
 
     def order(self, order: CuffOrder) -> None:
-        """Have the monitor's cuff worked, from any thread; dropped where no port is open.
+        """Have the monitor's cuff worked, from any thread. Where no port is open a start is
+        dropped, and a cancel is said as soon as one is.
 
         Raises ValueError for a protocol that cannot.
         """
@@ -120,8 +121,11 @@ class Supervisor:
             ids=self._ids,
             orders=self._orders,
         )
-        while not self._orders.empty():  # asked for while nothing was heard: too late by now
-            self._orders.get()
+        missed = []  # asked for while nothing was heard: too late for a start, never for a cancel
+        while not self._orders.empty():
+            missed.append(self._orders.get())
+        if CuffOrder.CANCEL in missed:
+            self._orders.put(CuffOrder.CANCEL)
         try:
             link.run(self._stop)
         except OSError as error:

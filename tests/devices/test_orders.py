@@ -61,7 +61,14 @@ def test_a_monitor_that_obeys_nobody_is_told_nothing():
         supervisor.order(CuffOrder.START)
 
 
-def test_an_order_given_while_the_cable_was_out_is_not_obeyed_later():
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([CuffOrder.START], b""),
+        ([CuffOrder.START, CuffOrder.CANCEL], b"cancel!"),
+    ],
+)
+def test_a_start_given_while_the_cable_was_out_is_dropped_and_a_cancel_is_not(given, said):
     heard, ports = Heard(), []
     clock = HandClock()
 
@@ -75,11 +82,14 @@ def test_an_order_given_while_the_cable_was_out_is_not_obeyed_later():
     supervisor = Supervisor(
         *("chair 1", "/dev/ttyUSB0", WORKS_CUFF, clock, heard), open_port=open_port
     )
-    supervisor.order(CuffOrder.START)
+    for order in given:
+        supervisor.order(order)
     supervisor.start()
     try:
         heard.until(LinkState.DISCONNECTED)
         heard.until(LinkState.LIVE)
     finally:
         supervisor.stop()
-    assert b"start!" not in b"".join(ports[-1].written)
+    written = b"".join(ports[-1].written)
+    assert b"start!" not in written
+    assert said in written
