@@ -290,7 +290,8 @@ def after_cuff(
     """The session after the observations of one cuff cycle of monitor ``name``; ``latest`` is what
     else was there.
 
-    A cycle without any pressure is a failed one, once that cuff has worked at all.
+    A cycle without any pressure is a failed one, once that cuff has worked at all. The last reading
+    may be told again: whole, or after a blank. It stays one set.
     """
     systolic, diastolic, _ = found = pressures(cuff)
     if found == (None, None, None):
@@ -298,6 +299,9 @@ def after_cuff(
         return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
     at = cuff[0].observed_at
     session = replace(session, cuff_at={**session.cuff_at, name: at})
+    sets = session.sets
+    if sets and sets[-1].measurement_id == cuff[0].measurement_id:
+        sets, at = sets[:-1], sets[-1].at
     if session.last_cuff_at is not None and at < session.last_cuff_at:
         return session  # another monitor's is newer: this one is kept beside
     measured = cuff_set(cuff, latest)
@@ -306,7 +310,7 @@ def after_cuff(
         session,
         last_cuff_at=at,
         failed_cuffs=0 if is_complete else session.failed_cuffs + 1,
-        sets=(*session.sets, measured) if measured is not None else session.sets,
+        sets=(*sets, measured) if measured is not None else session.sets,
     )
 
 

@@ -119,11 +119,10 @@ YEARS = range(1990, 2100)  # others are no time a monitor was set to
 
 # A monitor's wall clock may be set while Vigil watches. A reading that was not there 10 s ago was
 # not taken long before (a cycle takes less than 3 min); one that is "not taken yet" by more than
-# rounding has another clock; older ones than a week nobody keeps on a screen.
+# rounding has another clock.
 WATCHED = 10 * TICKS_PER_S
 FRESH = timedelta(minutes=3)
 ROUNDING = timedelta(seconds=5)
-OLDEST = timedelta(days=7)
 
 CUFF_IDS = (0x4A05, 0x4A06, 0x4A07)  # systolic, diastolic, mean
 CUFF_PULSE = 0xF0E5
@@ -641,7 +640,7 @@ def _numerics(
     objects: Iterable[dict[int, bytes]],
 ) -> tuple[tuple[Numeric, ...], _Pressures | None, _Pulse | None]:
     """All values of the objects in wire order, but the cuff's, which come apart."""
-    found: list[Numeric] = []
+    found: dict[int, Numeric] = {}  # two of an id: the first that has a value
     pressures: _Pressures | None = None
     pulse: _Pulse | None = None
     for attributes in objects:
@@ -654,15 +653,19 @@ def _numerics(
                 raise _Torn
             shown += [_numeric(compound, 4 + i * NUMERIC.size) for i in range(count)]
         if not any(one.physio_id in CUFF_READINGS for one in shown):
-            found += shown
+            for one in shown:
+                before = found.get(one.physio_id)
+                if before is None or (not _is_usable(before) and _is_usable(one)):
+                    found[one.physio_id] = one
             continue
         by_id = {one.physio_id: one for one in shown}
         taken_at = _absolute_time(attributes.get(TAKEN_AT, b""))
-        if not by_id.keys().isdisjoint(CUFF_IDS):
-            pressures = _Pressures(tuple(by_id.get(one) for one in CUFF_IDS), taken_at)
-        if CUFF_PULSE in by_id:
+        parts = tuple(by_id.get(one) for one in CUFF_IDS)
+        if any(parts) and not (pressures and any(map(_is_usable, filter(None, pressures[0])))):
+            pressures = _Pressures(parts, taken_at)
+        if CUFF_PULSE in by_id and not (pulse and _is_usable(pulse.numeric)):
             pulse = _Pulse(by_id[CUFF_PULSE], taken_at)
-    return tuple(found), pressures, pulse
+    return tuple(found.values()), pressures, pulse
 
 
 def _numeric(value: bytes, at: int) -> Numeric:
@@ -820,17 +823,25 @@ class _Clock:
 class _Cuff:
     """Which result is the first to show a cuff reading, or that there is none?
 
-    The monitor repeats the last reading in every result, with the time at which it was taken.
+    The monitor repeats the last reading in every result, with the time at which it was taken. That
+    time tells readings apart; the values do where a time is missing.
     """
 
     def __init__(self) -> None:
         self._readings = 0
-        self._reading: tuple[object, datetime | None] | None = None  # values and time given last
+        # The last reading. Without an id it was never told, for nobody knows how old it is.
+        self._id: str | None = None
+        self._values: dict[int, tuple[int, float | None]] = {}  # unit and value by physio id
+        self._taken_at: datetime | None = None
+        self._told: frozenset[int] = frozenset()  # which parts the last word on it had
+        self._age: timedelta | None = None  # of what was told, now; None: lost count
+        self._may_repeat = False  # a blank or a cycle since: the same values may be another one
+        self._shown: int | None = None  # ticks of the last result that shows it
         self._blank: _Pressures | None = None  # told last; None: values or a cycle since
         self._pulse: tuple[_Pulse, int] | None = None  # the last one, and its ticks
         self._wants_pulse = False  # the reading was given without one
-        self._is_dated = False  # its age was known
         self._looked: int | None = None  # ticks of the last look at the pressures
+        self._now: int | None = None  # ticks of the last result
 
     def news(
         self,
@@ -840,43 +851,71 @@ class _Cuff:
         ticks: int,
     ) -> Cuff | None:
         """What a result adds to those before it."""
+        self._grow_older(ticks)
         if pulse is not None:
             self._pulse = (pulse, ticks)
         if seen is not None:
-            is_watched = self._looked is not None and abs(_step(self._looked, ticks)) <= WATCHED
-            self._looked = ticks
-            if (told := self._pressures(seen, polled_at, ticks, is_watched)) is not None:
+            before, self._looked = self._looked, ticks
+            gap = None if before is None else abs(_step(before, ticks))
+            if (told := self._pressures(seen, polled_at, ticks, gap)) is not None:
                 return told
-        if not self._wants_pulse or (late := self._own_pulse(ticks)) is None:
+        if not self._wants_pulse or (late := self._own_pulse()) is None:
             return None
         self._wants_pulse = False
-        _, taken_at = self._reading or (None, None)
-        age = _age(taken_at, polled_at, is_watched=False) if self._is_dated else None
-        return Cuff(f"n{self._readings}", (), late, taken_at, age)
+        return Cuff(self._id, (), late, self._taken_at, self._age)
+
+    def _grow_older(self, ticks: int) -> None:
+        step = 0 if self._now is None else _step(self._now, ticks)
+        self._now = ticks
+        if abs(step) > LONGEST_STEP:
+            self._age, self._wants_pulse = None, False
+        elif self._age is not None:
+            self._age += step * TICK
 
     def _pressures(
-        self, seen: _Pressures, polled_at: datetime | None, ticks: int, is_watched: bool
+        self, seen: _Pressures, polled_at: datetime | None, ticks: int, gap: int | None
     ) -> Cuff | None:
+        is_watched = gap is not None and gap <= WATCHED
+        is_recent = gap is not None and gap * TICK <= FRESH  # whatever appeared since
         present = [one for one in seen.numerics if one is not None]
-        values = tuple((n.physio_id, n.unit, n.value) for n in present if _is_usable(n))
+        values = {n.physio_id: (n.unit, n.value) for n in present if _is_usable(n)}
         is_measuring = any(one.state & MEASURING for one in present)
+        self._may_repeat |= is_measuring
         if not values:
             return self._no_reading(seen, is_measuring)
-        if is_measuring and seen.taken_at is None:
+        taken_at = seen.taken_at
+        if is_measuring and (self._taken_at is None or _is_same(taken_at, self._taken_at)):
             return None  # the last ones, or not the final ones: nobody says
         self._blank = None
-        if self._reading is not None:
-            before, before_at = self._reading
-            if values == before and _is_same(seen.taken_at, before_at):
-                self._reading = (values, seen.taken_at or before_at)
-                return None
-        self._reading = (values, seen.taken_at)
-        self._readings += 1
-        pulse = self._own_pulse(ticks)
+        is_known = self._is_known(values, taken_at)
+        age = _age(taken_at, polled_at, is_watched=is_watched and not is_known)
+        if is_known:
+            self._values = {**self._values, **values}
+            age = age if self._age is None else self._age
+            is_news = self._id is not None and age is not None and not values.keys() <= self._told
+        else:
+            self._values, self._taken_at, self._wants_pulse = values, None, False
+            is_news = is_recent or age is not None
+            self._readings += is_news
+            self._id = f"n{self._readings}" if is_news else None
+        self._taken_at = taken_at or self._taken_at
+        self._may_repeat, self._shown = False, ticks
+        if not is_news:
+            return None
+        self._told, self._age = frozenset(values), age or timedelta(0)
+        pulse = self._own_pulse()
         self._wants_pulse = pulse is None
-        age = _age(seen.taken_at, polled_at, is_watched)
-        self._is_dated = age is not None
-        return Cuff(f"n{self._readings}", seen.numerics, pulse, seen.taken_at, age)
+        return Cuff(self._id, seen.numerics, pulse, self._taken_at, age)
+
+    def _is_known(
+        self, values: Mapping[int, tuple[int, float | None]], taken_at: datetime | None
+    ) -> bool:
+        """Whether ``values`` are of the last reading."""
+        if taken_at is not None and self._taken_at is not None:
+            return taken_at == self._taken_at
+        both = values.keys() & self._values.keys()
+        is_alike = bool(both) and all(values[one] == self._values[one] for one in both)
+        return is_alike and not self._may_repeat
 
     def _no_reading(self, seen: _Pressures, is_measuring: bool) -> Cuff | None:
         """Tell blank pressures once, and once after each cycle that leaves them blank."""
@@ -889,22 +928,24 @@ class _Cuff:
             or not _is_same(seen.taken_at, before.taken_at)
         ):
             return None
-        self._wants_pulse = False
+        self._told, self._may_repeat, self._wants_pulse = frozenset(), True, False
         return Cuff(None, seen.numerics, None, seen.taken_at, None)
 
-    def _own_pulse(self, ticks: int) -> Numeric | None:
-        """The pulse that belongs to the reading given last: of this result, and its time."""
-        if self._pulse is None or self._reading is None:
+    def _own_pulse(self) -> Numeric | None:
+        """The pulse of the last reading: of its time, or shown in the same result as it."""
+        if self._pulse is None or self._id is None:
             return None
-        (numeric, taken_at), seen = self._pulse
-        if seen != ticks or not _is_usable(numeric) or not _is_same(taken_at, self._reading[1]):
-            return None
-        return numeric
+        (numeric, taken_at), ticks = self._pulse
+        if taken_at is not None and self._taken_at is not None:
+            is_own = taken_at == self._taken_at
+        else:
+            is_own = ticks == self._shown
+        return numeric if is_own and _is_usable(numeric) else None
 
 
 def _is_usable(numeric: Numeric) -> bool:
-    value, _ = _judged(numeric, CUFF_READINGS[numeric.physio_id])
-    return value is not None
+    reading = CUFF_READINGS.get(numeric.physio_id) or READINGS.get(numeric.physio_id)
+    return reading is not None and _judged(numeric, reading)[0] is not None
 
 
 def _has_failed(seen: _Pressures) -> bool:
@@ -923,7 +964,7 @@ def _age(
     if taken_at is None or polled_at is None:
         return None
     age = polled_at - taken_at
-    if age < -ROUNDING or age > OLDEST or (is_watched and age > FRESH):
+    if age < -ROUNDING or (is_watched and age > FRESH):
         return None
     return max(age, timedelta(0))
 

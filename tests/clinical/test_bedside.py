@@ -187,6 +187,19 @@ def test_the_newest_cuff_reading_is_shown_whole_whoever_took_it():
     assert chair.session.last_cuff_at == at(300)
 
 
+@pytest.mark.parametrize("off_s", [-0.2, 0.0, 0.2])
+def test_a_reading_that_is_told_again_after_a_blank_is_the_same_set(off_s):
+    chair = at_chair(MULTI)
+    hear(chair, 5, MULTI, reading="b-n1", sys=120, dia=80, mean=93)
+    hear(chair, 60, MULTI, sys=None, dia=None, mean=None)
+    assert (shown(chair, Metric.NIBP_SYSTOLIC), chair.session.failed_cuffs) == (None, 1)
+    told = seen(61, reading="b-n1", sys=120, dia=80, mean=93)
+    again = tuple(replace(obs, observed_at=at(5 + off_s)) for obs in told)
+    chair.step(Observed(again, at(61), 1.0, MULTI.name), at(61.01))
+    assert (shown(chair, Metric.NIBP_SYSTOLIC), chair.session.failed_cuffs) == (120, 0)
+    assert [one.measurement_id for one in chair.session.sets] == ["b-n1"]
+
+
 def test_a_cuff_that_fails_is_told_though_the_other_has_a_reading_and_one_never_worn_is_not():
     chair = at_chair(CUFF_MONITOR, MULTI)
     hear(chair, 5, MULTI, reading="b-n1", sys=120, dia=80, mean=93)
