@@ -141,7 +141,9 @@ def test_the_second_monitor_steps_in_for_one_that_is_gone_and_out_again(pairs, n
     expect(nurse.page.locator(".alarm-words", has_text="nellcor")).to_have_count(0)
     expect(nurse.word("link", WITH_SECOND)).to_have_text("")
 
-    ((back,),) = pairs.rows("SELECT min(t_ms) FROM vital_beside WHERE monitor = 'nellcor'")
+    beside = f"vital_beside WHERE monitor = 'nellcor' AND spo2 IS NOT NULL AND t_ms > {last}"
+    pairs.until_rows(1, f"SELECT t_ms FROM {beside}")  # noqa: S608
+    ((back,),) = pairs.rows(f"SELECT min(t_ms) FROM {beside}")  # noqa: S608
     since = f"monitor = 'nellcor' AND spo2 IS NOT NULL AND t_ms > {last}"
     pairs.until_rows(1, f"SELECT t_ms FROM vital WHERE {since}")  # noqa: S608
     ((believed,),) = pairs.rows(f"SELECT min(t_ms) FROM vital WHERE {since}")  # noqa: S608

@@ -16,7 +16,7 @@ from tests.system.clinic import PYTHON, Clinic, Line, Point, Screen, until, vigi
 MARK = b"\x7e"  # at both ends of a frame, and nowhere in it
 # What has a time of its own, and is kept value by value.
 READINGS = ("nibp_systolic", "nibp_diastolic", "nibp_mean", "nibp_pulse", "temperature_1")
-NO_METRIC = ("session_id", "t_ms", "hr_source", "rr_source", "device_ms", "quality")
+NO_METRIC = ("session_id", "t_ms", "hr_source", "rr_source", "device_ms", "quality", "monitor")
 
 # Scenario, from and for so many seconds.
 PATIENTS = {
