@@ -72,7 +72,7 @@ ALARM_LAYOUTS = {
     510: (Struct("<2xh4xh"), Struct("<80shhh12x")),
     522: (Struct("<2xh4xi"), Struct("<80shih12x")),
 }
-NO_ALARM_TEXT = re.compile(rb"[\x00-\x1f\x7f]")
+NO_ALARM_TEXT = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
 
 EXISTS_AND_ACTIVE = 0b11  # the two lowest bits of every group's status
 SMALLEST_VALUE = -32000  # RS: anything lower is a special value
@@ -379,12 +379,13 @@ def _alarms(status: bytes) -> tuple[bool, AlarmSilence, tuple[AlarmBox, ...]] | 
     boxes = []
     for at in range(head.size, head.size + BOXES * box.size, box.size):
         padded, text_changed, colour, colour_changed = box.unpack_from(status, at)
-        text = padded.rstrip(b"\0")
+        padded = padded.rstrip(b"\0")
+        text = padded.decode("latin-1").strip()  # some are padded with blanks
         is_known = 0 <= colour < len(COLOURS) and {text_changed, colour_changed} <= {0, 1}
-        if not is_known or NO_ALARM_TEXT.search(text) or (colour and not text):
+        if not is_known or NO_ALARM_TEXT.search(padded) or (colour and not text):
             return None
         if text:
-            boxes.append(AlarmBox(text.decode("latin-1"), COLOURS[colour]))
+            boxes.append(AlarmBox(text, COLOURS[colour]))
     return bool(sound), SILENCES[silence], tuple(boxes)
 
 
@@ -524,7 +525,7 @@ def alarms(message: Message) -> tuple[str, ...] | None:
     """The texts of the monitor's own alarms, those of highest priority first; None: not said."""
     if not isinstance(message, AlarmStatus):
         return None
-    return tuple(box.text for box in message.boxes)
+    return tuple(box.text for box in message.boxes if box.colour is not AlarmColour.NONE)
 
 
 def _is_active(status: int) -> bool:

@@ -393,6 +393,8 @@ def test_the_colours_are_numbered_as_the_manual_does(number, colour):
         (FIRST_BOX, 0),  # text that begins with nothing
         (FIRST_BOX + 1, 0x07),
         (FIRST_BOX + 1, 0x7F),
+        (FIRST_BOX + 1, 0x80),
+        (FIRST_BOX + 1, 0x9F),
         (FIRST_BOX + 79, 0x20),  # text after its padding
         (FIRST_BOX + TEXT_CHANGED, 2),
         (FIRST_BOX + COLOUR, 4),
@@ -409,6 +411,22 @@ def test_an_alarm_record_with_anything_odd_is_left_alone(at, byte):
     found = alarms({at: byte})
     assert isinstance(found, OtherRecord)
     assert translate(found, NOW) == []
+
+
+def test_a_box_may_be_padded_with_blanks():
+    padding = {at: 0x20 for at in range(FIRST_BOX, FIRST_BOX + 80) if not NARROW[at]}
+    assert alarms(padding).boxes == alarms().boxes
+    empty = FIRST_BOX + 4 * BOX
+    blank = dict.fromkeys(range(empty, empty + 80), 0x20)
+    assert not any(NARROW[empty : empty + 80])
+    assert alarms(blank).boxes == alarms().boxes
+    assert isinstance(alarms({**blank, empty + COLOUR: 1}), OtherRecord)
+
+
+def test_a_text_without_a_colour_is_no_alarm():
+    first, *others = ge_dri.alarms(alarms())
+    assert ge_dri.alarms(alarms({FIRST_BOX + COLOUR: 0})) == tuple(others)
+    assert alarms({FIRST_BOX + COLOUR: 0}).boxes[0].text == first
 
 
 def test_an_alarm_record_gives_the_texts_on_the_screen_and_no_other_record_does():
