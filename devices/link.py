@@ -66,7 +66,7 @@ class SerialLink:
 
     @property
     def is_proven(self) -> bool:
-        """Whether a good frame came through this port."""
+        """Whether a good frame of a monitor that measures came through this port."""
         return self._watch.is_proven
 
     def run(self, stop: Event) -> None:
@@ -100,8 +100,10 @@ class SerialLink:
         received_at = self._clock.now()
         found = self._decoder.feed(data)
         good: list[Message] = [one for one in found if not isinstance(one, Garbled)]
-        self._watch.heard(now_s, good=len(good), garbled=len(found) - len(good))
-        if good:
+        is_proof = self._protocol.is_proof
+        proofs = len(good) if is_proof is None else sum(map(is_proof, good))
+        self._watch.heard(now_s, good=proofs, garbled=len(found) - len(good))
+        if proofs:
             # Before the frames: whoever reads them knows the line as live.
             self._tell(*self._watch.judge(now_s, self._talk.interval_s))
         answers = []

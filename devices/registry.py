@@ -81,6 +81,7 @@ class ProtocolEntry:
 
     ``works_cuff``: ``talk`` makes a CuffTalk. ``alarms`` gives the texts of the monitor's own
     alarms, those of highest priority first; None for a message that says nothing of them.
+    ``is_proof``: whether a message shows that the monitor measures; without it each does.
     ``caution`` is a sentence for the chair page: what about this monitor is known less well than
     its numbers look.
     """
@@ -95,6 +96,7 @@ class ProtocolEntry:
     has_checksum: bool
     works_cuff: bool = False
     alarms: Callable[[Any], tuple[str, ...] | None] | None = None
+    is_proof: Callable[[Any], bool] | None = None
     caution: str = ""
 
 
@@ -114,6 +116,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.SIMULATED,
         has_checksum=True,
         alarms=philips_intellivue.alarms,
+        is_proof=philips_intellivue.is_proof,
     ),
     "masimo-ascii1": ProtocolEntry(
         "Masimo Rad-8, Radical-5 and Radical-7 oximeters (ASCII 1)",

@@ -78,7 +78,9 @@ VALUE, COMPOUND_VALUE, TAKEN_AT = 0x0950, 0x094B, 0x0990
 OPERATING_MODE, ABSOLUTE_TIME, RELATIVE_TIME = 0x0946, 0x0987, 0x098F
 BED_LABEL, MODEL = 0x091E, 0x0928
 ALERT_LISTS = {0x0902: False, 0x0904: True}  # whether its alerts are technical
-DEMONSTRATION = 0x2000  # of the operating mode
+# Operating modes in which what is shown is of no patient. Standby (0002) is none of them: there each
+# value says itself whether it is measured.
+PRETENCES = {0x2000: "demonstration mode", 0x1000: "service mode"}
 
 NUMERIC = Struct(">HHHI")  # physio id, state, unit, FLOAT
 # FLOAT: 8 bits exponent of 10, 24 bits mantissa, both signed. Some mantissas are no numbers,
@@ -114,7 +116,7 @@ TICKS_PER_S = 8000  # the monitor's own clock, 1/8 ms
 TICK = timedelta(microseconds=125)
 TICKS_WRAP = 1 << 32  # after 6.2 days
 LONGEST_STEP = 600 * TICKS_PER_S  # between two results; a longer one is another clock
-RIVAL_STAYS = 5 * TICKS_PER_S  # a value not sent for so long is gone
+RIVAL_STAYS = 5 * TICKS_PER_S  # one without a value for so long has lost its place
 YEARS = range(1990, 2100)  # others are no time a monitor was set to
 
 # A monitor's wall clock may be set while Vigil watches. A reading that was not there 10 s ago was
@@ -290,12 +292,15 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The monitor describes itself after it has accepted an association (MDS create event)."""
+    """The monitor describes itself after it has accepted an association (MDS create event).
+
+    ``pretence``: the mode in which what it shows is of no patient; "" where it is.
+    """
 
     offset: int
     invoke_id: int
     event_time: int  # ticks
-    is_demonstration: bool
+    pretence: str
     model: str
     bed_label: str
     clock: datetime | None
@@ -318,7 +323,7 @@ class Numerics:
     is_last: bool
     ticks: int
     polled_at: datetime | None
-    is_demonstration: bool
+    pretence: str
     numerics: tuple[Numeric, ...]
     passed_over: frozenset[int]
     cuff: Cuff | None
@@ -355,6 +360,7 @@ class Alerts:
     sequence_no: int | None
     ticks: int
     alerts: tuple[Alert, ...]
+    pretence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,8 +423,10 @@ class Decoder:
         self._offset = 0  # of the tail's first byte
         self._cuff = _Cuff()
         self._clock = _Clock()
-        self._is_demonstration = False
-        self._leaders: dict[Metric, tuple[int, int]] = {}  # rank and when seen, in ticks
+        self._listed = _AlertLists()
+        self._pretence = ""
+        # The rival that is given: whether it has no value, its rank; when seen so, in ticks.
+        self._leaders: dict[Metric, tuple[tuple[bool, int], int]] = {}
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
@@ -442,12 +450,15 @@ class Decoder:
             elif wire[at:stop] != BEGIN:  # begin marks before a begin mark fill the line
                 reason = "a frame without its end" if is_begun else "bytes outside a frame"
                 found.append(Garbled(wire[at:stop], reason, start + stop))
+            if found and isinstance(found[-1], Garbled):
+                self._listed.lose()
             at = stop
         self._tail, self._offset = wire[at:], start + at
         return found
 
     def end(self) -> list[Garbled]:
         """Nothing follows: give up the part of a frame that is held, and nothing else."""
+        self._listed.lose()
         held, self._tail = self._tail, b""
         self._offset += len(held)
         return cut_off(held, self._offset)
@@ -490,8 +501,9 @@ class Decoder:
         _, _, operation, length = OPERATION.unpack_from(message)
         at = OPERATION.size
         end = _within(at, length, len(message))
+        part = None
         if operation == LINKED:
-            LINK.unpack_from(message, at)
+            _, part = LINK.unpack_from(message, at)
             at += LINK.size
         invoke_id, command, length = CALL.unpack_from(message, at)
         at += CALL.size
@@ -508,18 +520,19 @@ class Decoder:
                 return Other(offset, Kind.EVENT)
             created = _created(message, at + len(MDS), end, (offset, invoke_id, time))
             self._clock.set(created.clock, created.ticks)
-            self._is_demonstration = created.is_demonstration
+            self._pretence = created.pretence
             return created
         if operation not in (RESULT, LINKED):
             return Other(offset, Kind.UNKNOWN)
         if command != ACTION:
             return Other(offset, Kind.RESULT)
-        return self._result(message, at, end, offset, invoke_id, is_last=operation == RESULT)
+        return self._result(message, at, end, offset, invoke_id, part)
 
     def _result(
-        self, message: bytes, at: int, end: int, offset: int, invoke_id: int, *, is_last: bool
+        self, message: bytes, at: int, end: int, offset: int, invoke_id: int, part: int | None
     ) -> Message:
-        """Read an action's result, which may be that of a poll."""
+        """Read an action's result, which may be that of a poll; ``part``: its number in a chain,
+        None for the one that ends the answer."""
         _, action, length = ACTION_RESULT.unpack_from(message, at)
         at += ACTION_RESULT.size
         end = _within(at, length, end)
@@ -532,11 +545,11 @@ class Decoder:
             at += 2
         else:
             return Other(offset, Kind.RESULT)
-        ticks, absolute, partition, code, _ = POLLED.unpack_from(message, at)
+        ticks, absolute, partition, code, group = POLLED.unpack_from(message, at)
         at += POLLED.size
         if partition == OBJECTS and code == NUMERICS:
             numerics, cuff, pulse = _numerics(_objects(message, at, end))
-            if self._is_demonstration:
+            if self._pretence:
                 cuff = pulse = None
             polled_at = self._clock.at(ticks, _absolute_time(absolute))
             return Numerics(
@@ -544,35 +557,41 @@ class Decoder:
                 invoke_id,
                 poll_number,
                 sequence_no,
-                is_last,
+                part is None,
                 ticks,
                 polled_at,
-                self._is_demonstration,
+                self._pretence,
                 numerics,
                 self._passed_over(numerics, ticks),
                 self._cuff.news(cuff, pulse, polled_at, ticks),
             )
-        if partition == OBJECTS and code == ALERTS:
+        if partition == OBJECTS and code == ALERTS and group == ALERTING:
             objects = _objects(message, at, end)
-            if any(not ALERT_LISTS.keys().isdisjoint(one) for one in objects):
-                return Alerts(offset, invoke_id, sequence_no, ticks, _alerts(objects))
+            alerts = self._listed.add(_alerts(objects), invoke_id, part, is_empty=not objects)
+            if alerts is not None:
+                return Alerts(offset, invoke_id, sequence_no, ticks, alerts, self._pretence)
         return Other(offset, Kind.RESULT)
 
     def _passed_over(self, numerics: tuple[Numeric, ...], ticks: int) -> frozenset[int]:
         """Which of ``numerics`` have a better rival, here or in a result shortly before.
 
-        A long answer comes in several frames, so that rivals may stand in different ones. Being
-        there is enough: a rate without a value is not replaced by one of another sensor.
+        A long answer comes in several frames, so that rivals may stand in different ones. One with
+        a value is better than one without; it keeps its place for a while when it loses it.
         """
         rivals = [
-            (one.physio_id, *RANKS[one.physio_id]) for one in numerics if one.physio_id in RANKS
+            (one.physio_id, *RANKS[one.physio_id], not _is_usable(one))
+            for one in numerics
+            if one.physio_id in RANKS
         ]
-        for _, metric, rank in rivals:
-            best, seen = self._leaders.get(metric, (rank, ticks))
-            if rank <= best or abs(_step(seen, ticks)) > RIVAL_STAYS:
-                self._leaders[metric] = (rank, ticks)
+        for _, metric, rank, is_numberless in rivals:
+            place = (is_numberless, rank)
+            best, seen = self._leaders.get(metric, (place, ticks))
+            if place <= best or abs(_step(seen, ticks)) > RIVAL_STAYS:
+                self._leaders[metric] = (place, ticks)
         return frozenset(
-            physio_id for physio_id, metric, rank in rivals if rank > self._leaders[metric][0]
+            physio_id
+            for physio_id, metric, rank, _ in rivals
+            if rank != self._leaders[metric][0][1]
         )
 
 
@@ -719,7 +738,7 @@ def _created(message: bytes, at: int, end: int, heads: tuple[int, int, int]) -> 
         at += 2 + size
     return Created(
         *heads,
-        bool(int.from_bytes(mode, "big") & DEMONSTRATION),
+        next((words for bit, words in PRETENCES.items() if int.from_bytes(mode, "big") & bit), ""),
         " ".join(model),
         _text(told.get(BED_LABEL, b"")),
         _absolute_time(told.get(ABSOLUTE_TIME, b"")),
@@ -731,7 +750,7 @@ def _text(string: bytes) -> str:
     """A String: its length, then UTF-16 that may end with zeros."""
     shown = string[2 : 2 + int.from_bytes(string[:2], "big")].decode("utf-16-be", "replace")
     text = shown.partition("\0")[0].replace(STAR, "*")
-    return "".join(each for each in text if each.isprintable())
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
 
 
 STAR = "\ue40d"  # private character of alarm texts
@@ -791,6 +810,44 @@ def _listed(attributes: bytes) -> dict[int, bytes]:
     """An AttributeList: count and length, then the attributes."""
     count, length = TWO.unpack_from(attributes)
     return _attributes(attributes, 4, count, _within(4, length, len(attributes)))
+
+
+UNREAL = 0x0500  # state bits of an alert: test, demonstration
+ALERT_STATES = {0x8000: "inhibited", 0x4000: "suspended", 0x2000: "latched"}  # others go without
+
+
+class _AlertLists:
+    """Which alerts does a complete answer name? A long one comes in parts: a chain of linked
+    results that are counted from 1, then the result that ends it, which may be empty."""
+
+    def __init__(self) -> None:
+        self._chain: tuple[int, int, tuple[Alert, ...]] | None = None  # invoke id, parts, alerts
+        self._has_lost = True  # a frame may be missing before the next one
+
+    def lose(self) -> None:
+        """Note that something was not read."""
+        self._chain, self._has_lost = None, True
+
+    def add(
+        self, alerts: tuple[Alert, ...], invoke_id: int, part: int | None, *, is_empty: bool
+    ) -> tuple[Alert, ...] | None:
+        """All alerts of the answer that this result ends; None where it ends none, or one of
+        which the beginning may be lost."""
+        chain = (invoke_id, 0, ()) if part == 1 else self._chain
+        if chain is not None and (chain[0] != invoke_id or part not in (None, chain[1] + 1)):
+            self.lose()
+            chain = None
+        self._chain = None
+        if part is not None:
+            if chain is None:
+                self._has_lost = True
+            else:
+                self._chain = invoke_id, part, chain[2] + alerts
+            return None
+        has_lost, self._has_lost = self._has_lost, False
+        if chain is not None:
+            return chain[2] + alerts
+        return None if is_empty and has_lost else alerts
 
 
 class _Clock:
@@ -990,13 +1047,26 @@ def _judged(numeric: Numeric, reading: Reading) -> tuple[float | None, Quality]:
     return value, Quality.QUESTIONABLE if state & QUESTIONABLE else Quality.VALID
 
 
+def is_proof(message: Message) -> bool:
+    """Whether a monitor that measures has sent ``message``.
+
+    One that refuses an association sends sound frames too, and a cable that gives us back our own.
+    """
+    return isinstance(message, Numerics | Alerts)
+
+
 def alarms(message: Message) -> tuple[str, ...] | None:
     """The texts of the monitor's own alerts, those of highest priority first; None: not said."""
     if not isinstance(message, Alerts):
         return None
     urgency = list(Priority)
-    ordered = sorted(message.alerts, key=lambda alert: -urgency.index(alert.priority))
-    return tuple(alert.text or f"alert {alert.code}" for alert in ordered)
+    real = [one for one in message.alerts if not (message.pretence or one.state & UNREAL)]
+    return tuple(_worded(one) for one in sorted(real, key=lambda one: -urgency.index(one.priority)))
+
+
+def _worded(alert: Alert) -> str:
+    words = [f"({word})" for bit, word in ALERT_STATES.items() if alert.state & bit]
+    return " ".join([alert.text or f"alert {alert.code}", *words])
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
@@ -1004,8 +1074,8 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
 
     A value is None unless its state allows it, it is a number in a unit that is known and can be;
     one that the monitor calls questionable is given as such. Nothing of a monitor in demonstration
-    mode is a value. A cuff reading was observed when it was taken, as far as the monitor's clocks
-    tell; its ``device_time`` is that time.
+    or service mode is a value. A cuff reading was observed when it was taken, as far as the
+    monitor's clocks tell; its ``device_time`` is that time.
     """
     if not isinstance(message, Numerics):
         return []
@@ -1017,9 +1087,9 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
         if reading is None or physio_id in message.passed_over:
             continue
         remarks = _remarks(state)
-        if message.is_demonstration:
+        if message.pretence:
             value, quality = None, Quality.UNAVAILABLE
-            remarks = (*remarks, "demonstration mode")
+            remarks = (*remarks, message.pretence)
         else:
             value, quality = _judged(numeric, reading)
         found.append(
@@ -1285,8 +1355,10 @@ class Talk:
         return ABORT + ASSOCIATE
 
     def _wait(self, wait_s: float, now_s: float) -> bytes:
-        """Nothing to say until it is time for another association."""
-        self._stage, self._next_s = Stage.WAITING, now_s + wait_s
+        """Nothing to say until it is time for another association, which nothing puts off."""
+        next_s = now_s + wait_s
+        self._next_s = min(self._next_s, next_s) if self._stage is Stage.WAITING else next_s
+        self._stage = Stage.WAITING
         return b""
 
     def _heard_of_association(self, message: Association, now_s: float) -> bytes:

@@ -11,7 +11,8 @@ import pytest
 from clinical.links import LinkState
 from clinical.vitals import Metric
 from devices.link import SerialLink
-from devices.protocols.ge_dri import Talk, request_frame
+from devices.protocols.ge_dri import request_frame
+from devices.protocols.philips_intellivue import ASSOCIATE, framed
 from devices.registry import PROTOCOLS
 from tests.devices import ge_frames as ge
 from tests.devices.lines import START, HandClock, ScriptedPort
@@ -26,7 +27,7 @@ class Run:
     def __init__(self, *script, decoder=None, ids="", protocol=GE):
         self.clock, stop = HandClock(), Event()
         self.port = ScriptedPort(self.clock, script, stop)
-        self.facts, self.talk = [], Talk()
+        self.facts, self.talk = [], protocol.talk()
         self.link = SerialLink(
             *(self.port, protocol, decoder or protocol.decoder(), self.talk, self.clock),
             tell=lambda state, detail: self.facts.append((state, detail)),
@@ -74,6 +75,22 @@ def test_a_record_without_observations_is_no_frame_but_shows_life():
     run = Run(ge.frame({14: 1}))
     assert run.frames == []
     assert run.states == [LinkState.LIVE]
+
+
+def test_a_sound_frame_that_proves_no_monitor_shows_no_life():
+    """As that of a monitor which refuses us, each 11 s and more: NO DATA has to stay."""
+    deaf = replace(GE, is_proof=lambda message: message.offset > 7 * len(ge.WORKED))
+    run = Run(*[ge.WORKED, *[1.0] * 11] * 7, ge.WORKED, 0.1, protocol=deaf)
+    assert run.states == [LinkState.CONNECTING, LinkState.QUIET, LinkState.LIVE]
+    assert len(run.frames) == 8
+
+
+def test_our_own_words_or_a_refusal_are_no_philips_monitor():
+    philips = PROTOCOLS["philips-intellivue"]
+    for heard in (ASSOCIATE, framed(b"\x0c\x00")):
+        run = Run(*[heard, *[1.0] * 11] * 5, protocol=philips)
+        assert run.states == [LinkState.CONNECTING, LinkState.QUIET]
+        assert not run.link.is_proven
 
 
 def test_it_asks_on_opening_again_after_silence_and_stops_on_closing():

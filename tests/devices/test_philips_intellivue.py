@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -218,11 +219,11 @@ def test_any_presentation_context_is_taken(context):
 def test_reads_what_the_monitor_says_of_itself():
     message = read(FRAMES["MDS create event of a monitor in demonstration mode, with a bed label"])
     assert message == Created(
-        message.offset, 7, 0x1DC200, True, "Philips M8000", "Chair 3",
+        message.offset, 7, 0x1DC200, "demonstration mode", "Philips M8000", "Chair 3",
         datetime.fromisoformat("2026-11-22T10:15"), 0x1DC200,
     )  # fmt: skip
     message = read(FRAMES["MDS create event, six attributes"])
-    assert (message.invoke_id, message.is_demonstration, message.bed_label) == (1, False, "")
+    assert (message.invoke_id, message.pretence, message.bed_label) == (1, "", "")
 
 
 def test_reads_the_alerts_with_their_texts_and_priorities():
@@ -239,15 +240,109 @@ def test_reads_the_alerts_with_their_texts_and_priorities():
             Alert(True, 0x4BB8, 22, Priority.LOW, 0x8000, 0x24BB8, "SpO₂ unplugged"),
         ),
     )
-    assert philips.alarms(message) == ("*NBPs 181>160", "alert 274", "SpO₂ unplugged")
+    assert philips.alarms(message) == ("*NBPs 181>160", "alert 274", "SpO₂ unplugged (inhibited)")
     assert read(FRAMES["no alerts"]).alerts == ()
     assert philips.alarms(read(FRAMES["no alerts"])) == ()
 
 
 def test_what_cannot_be_printed_is_left_out_of_a_text():
-    said = "*HR\x03 \u202e130>120".encode("utf-16-be")
+    said = "*HR\x03 \u202e130>120\u00a0\u2009/min\nII ".encode("utf-16-be")
     text = philips._text(len(said).to_bytes(2, "big") + said)
-    assert text == "*HR 130>120"
+    assert text == "*HR 130>120 /min II"
+
+
+def alert(state=0, text="SpO2 LOW"):
+    said = text.encode("utf-16-be")
+    info = wire.words(1, 2, wire.SPO2, 0, 0, len(said)) + said
+    return wire.words(wire.SPO2, 62, 0x0400, state, 0, 0, 0, 0x0204, len(info)) + info
+
+
+def alert_list(attribute, *alerts):
+    return wire.attribute(
+        attribute, wire.words(len(alerts), sum(map(len, alerts))) + b"".join(alerts)
+    )
+
+
+def alerts_result(*attributes, linked=None, sequence_no=None, group=0x0801):
+    objects = [wire.words(1) + wire.listed(*attributes)] if attributes else []
+    more = {"linked": linked, "sequence_no": sequence_no}
+    return wire.result(*objects, code=0x36, group=group, **more)
+
+
+PATIENT, TECHNICAL, CONDITION = 0x0902, 0x0904, wire.attribute(0x0916, bytes(10))
+
+
+def alarms_of(decoder, *frames):
+    return [philips.alarms(read(frame, decoder)) for frame in frames]
+
+
+def test_alerts_of_several_frames_are_told_together_at_the_end():
+    chain = (
+        alerts_result(CONDITION, alert_list(PATIENT, alert(text="DESAT")), linked=(1, 1)),
+        alerts_result(alert_list(TECHNICAL, alert(text="LEADS OFF")), linked=(3, 2)),
+        alerts_result(),
+    )
+    together = ("DESAT", "LEADS OFF")
+    decoder = Decoder()
+    assert alarms_of(decoder, *chain, *chain) == [None, None, together] * 2
+    # A part, or the end, is missing: nothing is said of that answer.
+    assert alarms_of(decoder, *chain[1:]) == [None, None]
+    assert alarms_of(decoder, chain[0], *chain) == [None, None, None, together]
+    decoder.feed(chain[0])
+    decoder.feed(b"noise\xc0")
+    assert alarms_of(decoder, chain[2], *chain) == [None, None, None, together]
+    decoder.feed(chain[0])
+    decoder.end()
+    assert alarms_of(decoder, chain[2]) == [None]
+
+
+def test_parts_of_two_answers_make_no_third():
+    first = alerts_result(alert_list(PATIENT, alert()), linked=(1, 1))
+    message = bytearray(wire.message_of(alerts_result()))
+    message[8:10] = wire.words(77)  # invoke id
+    assert alarms_of(Decoder(), first, wire.framed(bytes(message))) == [None, None]
+
+
+def test_a_whole_answer_without_lists_says_that_there_is_no_alert():
+    assert alarms_of(Decoder(), alerts_result(CONDITION)) == [()]
+    assert alarms_of(Decoder(), alerts_result(CONDITION, group=0x0811)) == [None]
+    # An empty one may also be the end of what was not read.
+    assert alarms_of(Decoder(), alerts_result(), alerts_result()) == [None, ()]
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (0, "SpO2 LOW"),
+        (0x8000, "SpO2 LOW (inhibited)"),
+        (0x4000, "SpO2 LOW (suspended)"),
+        (0x2008, "SpO2 LOW (latched)"),
+        (0xE000, "SpO2 LOW (inhibited) (suspended) (latched)"),
+        (0x1208, "SpO2 LOW"),
+        (0x0100, None),
+        (0x0408, None),
+    ],
+)
+def test_a_text_says_in_which_state_it_is_and_no_test_or_demonstration_is_told(state, text):
+    frame = alerts_result(alert_list(PATIENT, alert(state)), alert_list(TECHNICAL))
+    assert alarms_of(Decoder(), frame) == [(text,) if text else ()]
+
+
+@pytest.mark.parametrize("mode", [0x2000, 0x1000])
+def test_no_alert_of_a_monitor_that_shows_no_patient_is_told(mode):
+    decoder = Decoder()
+    frame = alerts_result(alert_list(PATIENT, alert()), alert_list(TECHNICAL))
+    assert alarms_of(decoder, wire.created(mode=mode), frame) == [None, ()]
+    assert alarms_of(decoder, wire.created(), frame) == [None, ("SpO2 LOW",)]
+
+
+def test_only_what_a_measuring_monitor_sends_is_proof_of_it():
+    proofs = {name for name, frame in FRAMES.items() if philips.is_proof(read(frame))}
+    kinds = {type(read(FRAMES[name])) for name in proofs}
+    assert kinds == {Numerics, Alerts}
+    others = [*FRAMES.keys() - proofs]
+    assert not {type(read(FRAMES[name])) for name in others} & kinds
+    assert not any(philips.is_proof(read(frame)) for frame in REQUESTS.values())
 
 
 def test_a_frame_of_numbers_says_nothing_of_alarms():
@@ -478,12 +573,15 @@ def test_a_value_in_a_unit_that_is_not_its_own_is_none(unit):
         assert (one.value is not None) == (physio_id in UNITS[unit])
 
 
-def test_nothing_of_a_monitor_in_demonstration_mode_is_a_value():
+@pytest.mark.parametrize(
+    ("mode", "words"), [(0x2000, "demonstration mode"), (0x1000, "service mode")]
+)
+def test_nothing_of_a_monitor_that_shows_no_patient_is_a_value(mode, words):
     decoder = Decoder()
-    read(wire.created(mode=0x2000), decoder)
+    read(wire.created(mode=mode), decoder)
     found = observations(WORKED, decoder)
     assert {one.value for one in found} == {None}
-    assert {one.remarks for one in found} == {("demonstration mode",)}
+    assert {one.remarks for one in found} == {(words,)}
     assert {one.source for one in found} == {Source.ECG, Source.SPO2, Source.IMPEDANCE, None}
     read(wire.created(), decoder)
     assert by_metric(WORKED, decoder)[Metric.HEART_RATE] == 72
@@ -492,30 +590,51 @@ def test_nothing_of_a_monitor_in_demonstration_mode_is_a_value():
 # Rivals for one metric.
 
 SPO2_OFF = wire.single(wire.SPO2_PULSE, wire.NAN, state=0x8001)
+SPO2_ON = wire.single(wire.SPO2_PULSE, 70)
 ANY_PULSE = wire.single(wire.PULSE, 71)
+ANY_OFF = wire.single(wire.PULSE, wire.NAN, state=0x8000)
+BY_SPO2, BY_ANY, NO_SPO2 = (70, Source.SPO2), (71, None), (None, Source.SPO2)
+
+
+def pulses(frame, decoder):
+    return [(one.value, one.source) for one in observations(frame, decoder)]
 
 
 def test_a_rival_of_another_frame_of_the_same_answer_counts():
     decoder = Decoder()
-    first = wire.result(SPO2_OFF, ticks=100, sequence_no=4, linked=(1, 1))
-    second = wire.result(ANY_PULSE, ticks=100, sequence_no=4, linked=(3, 2))
-    (one,) = observations(first + second, decoder)
-    assert (one.source, one.value) == (Source.SPO2, None)
+    for rival, shown in ((SPO2_ON, BY_SPO2), (SPO2_OFF, NO_SPO2)):
+        first = wire.result(rival, ticks=100, sequence_no=4, linked=(1, 1))
+        second = wire.result(ANY_PULSE, ticks=100, sequence_no=4, linked=(3, 2))
+        assert pulses(first + second, decoder) == [shown]
 
 
-@pytest.mark.parametrize(
-    ("after", "values"), [(40_000, []), (40_001, [71]), (-40_000, []), (-40_001, [71])]
-)
-def test_a_rival_that_is_gone_for_5_s_counts_no_more(after, values):
+@pytest.mark.parametrize("then", [(), (SPO2_OFF,)], ids=["gone", "off"])
+@pytest.mark.parametrize("after", [40_000, 40_001, -40_000, -40_001])
+def test_a_rival_without_a_value_for_5_s_counts_no_more(after, then):
     decoder = Decoder()
-    observations(wire.result(SPO2_OFF, ticks=100_000), decoder)
-    later = observations(wire.result(ANY_PULSE, ticks=100_000 + after), decoder)
-    assert [one.value for one in later] == values
+    assert pulses(wire.result(SPO2_ON, ANY_PULSE, ticks=100_000), decoder) == [BY_SPO2]
+    later = pulses(wire.result(ANY_PULSE, *then, ticks=100_000 + after), decoder)
+    assert later == ([BY_ANY] if abs(after) > 40_000 else [NO_SPO2] * len(then))
+    assert pulses(wire.result(ANY_PULSE, SPO2_ON, ticks=100_000 + after), decoder) == [BY_SPO2]
+
+
+def test_a_rival_that_never_had_a_value_gives_way_at_once():
+    decoder = Decoder()
+    assert pulses(wire.result(SPO2_OFF), decoder) == [NO_SPO2]
+    for _ in range(3):
+        assert pulses(wire.result(ANY_PULSE) + wire.result(SPO2_OFF), decoder) == [BY_ANY]
+
+
+def test_of_rivals_without_a_value_the_better_one_is_given():
+    for objects in ((SPO2_OFF, ANY_OFF), (ANY_OFF, SPO2_OFF)):
+        assert pulses(wire.result(*objects), Decoder()) == [NO_SPO2]
 
 
 def test_the_order_inside_a_frame_does_not_matter():
-    frames = (wire.result(ANY_PULSE, SPO2_OFF), wire.result(SPO2_OFF, ANY_PULSE))
-    assert [[one.source for one in observations(frame)] for frame in frames] == [[Source.SPO2]] * 2
+    for objects in ((SPO2_OFF, ANY_PULSE), (ANY_PULSE, SPO2_OFF)):
+        assert pulses(wire.result(*objects), Decoder()) == [BY_ANY]
+    for objects in ((SPO2_ON, ANY_PULSE), (ANY_PULSE, SPO2_ON)):
+        assert pulses(wire.result(*objects), Decoder()) == [BY_SPO2]
 
 
 @pytest.mark.parametrize(
@@ -1184,15 +1303,39 @@ def test_a_refusal_of_a_repeated_request_ends_nothing(stage):
 
 
 def test_an_abort_is_answered_by_another_association_later_each_time():
-    talk, waits = polling(), []
+    talk, waits, now_s = polling(), [], 0.0
     for _ in range(5):
-        assert talk.heard(ABORTED, 0.0) == b""
-        waits.append(talk.due(0.0)[1])
+        assert talk.heard(ABORTED, now_s) == b""
+        waits.append(talk.due(now_s)[1] - now_s)
+        now_s += waits[-1]
+        assert talk.due(now_s)[0] == ASK
     assert waits == [1, 2, 5, 10, 10]
-    talk.heard(CREATED, 20.0)
-    talk.heard(RESULT, 21.0)
-    talk.heard(ABORTED, 22.0)
-    assert talk.due(23.0)[0] == ASK
+    talk.heard(CREATED, 30.0)
+    talk.heard(RESULT, 31.0)
+    talk.heard(ABORTED, 32.0)
+    assert talk.due(33.0)[0] == ASK
+
+
+@pytest.mark.parametrize(
+    ("message", "apart_s"), [(ABORTED, 5), (ABORTED, 0.5), (ASKS_RELEASE, 0.5)]
+)
+def test_a_stream_of_endings_does_not_put_off_the_next_request_for_ever(message, apart_s):
+    talk = Talk()
+    talk.opening(0.0)
+    asked = [
+        s for s, b in said(talk, 120, lambda s: [message] if s % apart_s == 0 else []) if ASK in b
+    ]
+    assert len(asked) >= 8
+    assert max(b - a for a, b in pairwise(asked)) <= 15
+
+
+def test_an_abort_does_not_lengthen_the_wait_of_a_refusal_and_may_shorten_it():
+    talk = Talk()
+    talk.opening(0.0)
+    talk.heard(REFUSE, 0.0)
+    talk.heard(ABORTED, 10.5)
+    assert talk.due(10.9) == (b"", 11.0)
+    assert talk.due(11.0)[0] == ASK
 
 
 def test_numbers_of_an_association_that_is_not_ours_forgive_nothing():
