@@ -78,8 +78,8 @@ VALUE, COMPOUND_VALUE, TAKEN_AT = 0x0950, 0x094B, 0x0990
 OPERATING_MODE, ABSOLUTE_TIME, RELATIVE_TIME = 0x0946, 0x0987, 0x098F
 BED_LABEL, MODEL = 0x091E, 0x0928
 ALERT_LISTS = {0x0902: False, 0x0904: True}  # whether its alerts are technical
-# Operating modes in which what is shown is of no patient. Standby (0002) is none of them: there each
-# value says itself whether it is measured.
+# Operating modes in which what is shown is of no patient. Standby (0002) is none of them: there
+# each value says itself whether it is measured.
 PRETENCES = {0x2000: "demonstration mode", 0x1000: "service mode"}
 
 NUMERIC = Struct(">HHHI")  # physio id, state, unit, FLOAT
@@ -924,7 +924,7 @@ class _Cuff:
     def _grow_older(self, ticks: int) -> None:
         step = 0 if self._now is None else _step(self._now, ticks)
         self._now = ticks
-        if abs(step) > LONGEST_STEP:
+        if not 0 <= step <= LONGEST_STEP:  # another clock, of a monitor that was switched off
             self._age, self._wants_pulse = None, False
         elif self._age is not None:
             self._age += step * TICK

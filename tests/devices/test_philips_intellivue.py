@@ -901,11 +901,12 @@ def test_values_that_come_back_with_their_old_time_are_the_old_reading():
     assert bed.news(A, AT_12) == ""
 
 
+@pytest.mark.parametrize("ticks", [90_000_000, 0], ids=["far", "back"])
 @pytest.mark.parametrize(("clock", "age_s"), [("2026112210320000", 1201), ("ff" * 8, None)])
-def test_an_old_reading_that_comes_back_after_a_jump_is_dated_by_its_time_or_not_told(clock, age_s):
+def test_an_old_reading_after_a_jump_is_dated_by_its_time_or_not_told(clock, age_s, ticks):
     bed = Bedside()
     assert [bed.news(A, AT_12), bed.news(BLANK, state=0x8000)] == ["n1", "none"]
-    bed.ticks = 90_000_000
+    bed.ticks = ticks
     read(wire.created(clock=clock, ticks=bed.ticks), bed.decoder)
     found = bed.shows(wire.cuff(A, AT_12))
     assert {one.measurement_id for one in found} == ({"n1"} if age_s else set())
