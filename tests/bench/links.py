@@ -60,7 +60,11 @@ class Line:
         protocol, now = PROTOCOLS[self.name], datetime.now(UTC)
         found = protocol.decoder().feed(self._stream[: self.fed])
         good = (one for one in found if not isinstance(one, Garbled))
-        return sum(bool(protocol.translate(message, now)) for message in good)
+        alarms = protocol.alarms or (lambda _message: None)
+        return sum(
+            bool(protocol.translate(message, now)) or alarms(message) is not None
+            for message in good
+        )
 
     def close(self) -> None:
         os.close(self._master)
