@@ -19,6 +19,7 @@
   const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s'];
   const QUIET_PARTS = ['hr_source', 'monitors', 'remarks']; // no callback draws by them
   const SOURCE = {ecg: 'ECG', spo2: 'from SpO2', pressure: 'from pressure', nibp: 'from cuff'};
+  const DARK_EVERY_MS = {high: 250, medium: 833}; // half of a flash: 2.0 and 0.6 a second
   const RANK = {low: 1, medium: 2, high: 3};
   const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
     nibp_diastolic: 'diastolic', nibp_mean: 'mean'};
@@ -304,11 +305,21 @@
       metric => !isCuff(metric) && stateOf(chair, metric) === 'live');
     mark(el, 'data-link', chair.link?.state);
     mark(el, 'data-phase', chair.phase || 'none');
+    if (el.dataset.alarm !== top) mark(el, 'data-dark', null); // it begins in full view
     mark(el, 'data-alarm', top);
     mark(el, 'data-acked', top && chair.alarms.every(
       alarm => alarm.priority !== top || alarm.acknowledged_by) ? 'true' : null);
     mark(el, 'data-stale', String(!isFresh));
     mark(el, 'data-recording', chair.recording === null ? null : String(chair.recording));
+  };
+
+  // The frame of an alarm that nobody has seen goes dark and comes back; its digits stand.
+  const isStill = window.matchMedia('(prefers-reduced-motion: reduce)');
+  const flash = (priority, isDark) => {
+    for (const el of document.querySelectorAll(`[data-tile][data-alarm="${priority}"]`)) {
+      const calls = !el.dataset.acked && !isStill.matches;
+      mark(el, 'data-dark', isDark && calls ? 'true' : null);
+    }
   };
 
   const placesOf = chair => { // where the page speaks of a chair; found anew when the page changes
@@ -485,5 +496,9 @@
   window.addEventListener('pageshow', wake);
   window.addEventListener('online', wake);
   setInterval(tick, TICK_MS);
+  for (const [priority, every] of Object.entries(DARK_EVERY_MS)) {
+    let isDark = false;
+    setInterval(() => flash(priority, isDark = !isDark), every);
+  }
   follow();
 })();

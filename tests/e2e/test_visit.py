@@ -126,7 +126,9 @@ def test_a_visit_from_the_cable_to_the_signed_discharge_and_the_review(open_clin
     nurse_locks_the_baseline(nurse)
     step(nurse, "Start infusion", "Infusing")
     expect(nurse.button("Stop infusion")).to_be_visible()
-    expect(nurse.page.locator('[data-role="delta"][data-of="nibp_systolic"]')).to_have_text(re.compile(r"[+−±]\d"))
+    expect(nurse.page.locator('[data-role="delta"][data-of="nibp_systolic"]')).to_have_text(
+        re.compile(r"[+−±]\d")
+    )
     board = sign_in(clinic, "clinician")
     expect(board.word("phase")).to_have_text("Infusing")
 
