@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,14 @@ class Demo:
         return Server(self.program, self.url, account["user"], account["password"])
 
 
-def launch(clinic: Clinic, name: str, *options: str) -> Program:
+# What a shell starts in the background ignores Ctrl-C, unless it asks for it by name.
+IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+
+
+def launch(clinic: Clinic, name: str, *options: str, before: Sequence[str] = ()) -> Program:
     folder, accounts = clinic.folder / name, clinic.folder / f"{name}.json"
     where = ["--data", str(folder), "--accounts", str(accounts)]
-    return clinic.start([*VIGIL, "demo", *where, *options], f"{name}.log")
+    return clinic.start([*before, *VIGIL, "demo", *where, *options], f"{name}.log")
 
 
 def ready(clinic: Clinic, name: str, program: Program) -> Demo:
@@ -315,7 +319,7 @@ def disconnected(demo: Demo) -> list[dict[str, Any]]:
 
 
 def test_a_demo_that_is_stopped_before_it_answers_leaves_nothing_either(clinic: Clinic):
-    program = launch(clinic, "early", "--port", "0")
+    program = launch(clinic, "early", "--port", "0", before=IN_BACKGROUND)
     record = Record(clinic.folder / "early" / "vigil.sqlite")
     until(lambda: has_accounts(record), "the accounts, before the chairs are prepared")
     simulators = program.children()
