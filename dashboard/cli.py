@@ -74,52 +74,53 @@ def demo(
     ] = "ge-dri",
 ) -> None:
     """A simulated clinic of four chairs, in the browser. SIMULATED DATA, not for clinical use."""
-    import threading
+    with _until_stopped():
+        import threading
 
-    if accounts is not None:
-        _forget_accounts(accounts)
+        if accounts is not None:
+            _forget_accounts(accounts)
 
-    from dashboard.clinic import Clinic
-    from dashboard.demo import HOST, Demo, NotADemo, write_accounts
-    from dashboard.serving import PortBusy, bind, serve, url_of
+        from dashboard.clinic import Clinic
+        from dashboard.demo import HOST, Demo, NotADemo, write_accounts
+        from dashboard.serving import PortBusy, bind, serve, url_of
 
-    at_chairs = _monitors_of(monitors)
-    try:
-        listener = bind(HOST, port)
-    except PortBusy as busy:
-        _fail(f"{busy}; --port chooses another", 1)
-    url, port = url_of(listener), listener.getsockname()[1]
-    try:
-        shown = Demo(
-            port=port, speed=speed, seed=seed, is_fresh=fresh, data=data, monitors=at_chairs
-        )
-    except NotADemo as error:
-        _fail(error)
-    stop = threading.Event()
-    with _until_stopped(), shown.monitors():
-        with _opening(shown.config):
-            clinic = Clinic(shown.config, shown.clock)
-        past = threading.Thread(target=shown.write_history, args=(clinic, stop), name="history")
+        at_chairs = _monitors_of(monitors)
         try:
-            made = shown.accounts(clinic.database)
-            shown.prepare(clinic)
-            clinic.start()
+            listener = bind(HOST, port)
+        except PortBusy as busy:
+            _fail(f"{busy}; --port chooses another", 1)
+        url, port = url_of(listener), listener.getsockname()[1]
+        try:
+            shown = Demo(
+                port=port, speed=speed, seed=seed, is_fresh=fresh, data=data, monitors=at_chairs
+            )
+        except NotADemo as error:
+            _fail(error)
+        stop = threading.Event()
+        with shown.monitors():
+            with _opening(shown.config):
+                clinic = Clinic(shown.config, shown.clock)
+            past = threading.Thread(target=shown.write_history, args=(clinic, stop), name="history")
+            try:
+                made = shown.accounts(clinic.database)
+                shown.prepare(clinic)
+                clinic.start()
 
-            def ready() -> None:
-                if accounts is not None:
-                    write_accounts(accounts, url, made)
-                typer.echo(f"Vigil demo, SIMULATED DATA: {url}")
-                for account in made:
-                    typer.echo(f"  {account['user']:10} {account['password']}")
-                typer.echo("Stop with Ctrl-C.")
-                past.start()
+                def ready() -> None:
+                    if accounts is not None:
+                        write_accounts(accounts, url, made)
+                    typer.echo(f"Vigil demo, SIMULATED DATA: {url}")
+                    for account in made:
+                        typer.echo(f"  {account['user']:10} {account['password']}")
+                    typer.echo("Stop with Ctrl-C.")
+                    past.start()
 
-            serve(clinic, listener, ready)
-        finally:
-            stop.set()
-            if past.ident is not None:
-                past.join()
-            clinic.stop()
+                serve(clinic, listener, ready)
+            finally:
+                stop.set()
+                if past.ident is not None:
+                    past.join()
+                clinic.stop()
 
 
 @app.command()
