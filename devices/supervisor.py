@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from queue import SimpleQueue
 from threading import Event, Thread
 
@@ -19,6 +20,7 @@ from devices.registry import ProtocolEntry
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 1.0
 READ_WITHIN_S = 0.1  # bounds how late Talk, a silence or a stop is noticed, and how often we wake
+CANCEL_HOLDS_S = 60.0  # no cycle lasts much longer; later it would end that of another patient
 STOP_WITHIN_S = 5.0  # real s; a connection that nobody answers takes 2 s to give up
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Supervisor:
         self._decoder = protocol.decoder()
         self._talk = protocol.talk()
         self._orders: SimpleQueue[CuffOrder] = SimpleQueue()
+        self._cancelled_s = -inf
         self._told: tuple[LinkState, str] | None = None
         self._stop = Event()
         self._thread: Thread | None = None
@@ -75,12 +78,14 @@ class Supervisor:
 
     def order(self, order: CuffOrder) -> None:
         """Have the monitor's cuff worked, from any thread. Where no port is open a start is
-        dropped, and a cancel is said as soon as one is.
+        dropped; a cancel is said once more on a port that opens within CANCEL_HOLDS_S.
 
         Raises ValueError for a protocol that cannot.
         """
         if not self._protocol.works_cuff:
             raise ValueError(f"{self._protocol.title} does not let its cuff be worked")
+        if order is CuffOrder.CANCEL:
+            self._cancelled_s = self._clock.monotonic()
         self._orders.put(order)
 
     def start(self) -> None:
@@ -121,10 +126,9 @@ class Supervisor:
             ids=self._ids,
             orders=self._orders,
         )
-        missed = []  # asked for while nothing was heard: too late for a start, never for a cancel
-        while not self._orders.empty():
-            missed.append(self._orders.get())
-        if CuffOrder.CANCEL in missed:
+        while not self._orders.empty():  # asked for while nothing was heard
+            self._orders.get()
+        if self._clock.monotonic() - self._cancelled_s <= CANCEL_HOLDS_S:
             self._orders.put(CuffOrder.CANCEL)
         try:
             link.run(self._stop)

@@ -1,4 +1,4 @@
-"""What is measured: the links of a Vigil alone, a Supervisor for every monitor of the registry.
+"""What is measured? The links of a Vigil alone, a Supervisor for every monitor of the registry.
 
 ``python -m tests.bench.reader FOLDER``: FOLDER/NAME is the port of each monitor. It tells when all
 are open, and at the end ``{"cpu_s", "lines": {name: [bytes, frames, cpu_s]}}``.

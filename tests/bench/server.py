@@ -1,4 +1,4 @@
-"""What is measured: a whole Vigil, as ``vigil run`` makes it, with a session in every chair.
+"""What is measured? A whole Vigil, as ``vigil run`` makes it, with a session in every chair.
 
 ``python -m tests.bench.server FOLDER CHAIRS``: reads FOLDER/monitor-1 and on, keeps its record in
 FOLDER/data, and tells ``{"url", "user", "password"}`` once it answers. CHAIRS 0: one chair that
