@@ -23,7 +23,8 @@ from math import inf
 
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings, cut_off
+from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.pieces import Pieces
 
 # TK asks once a second; half as often finds a reading soon enough and leaves the line free.
 SETTINGS = LineSettings(baud=9600, interval_s=2.0)
@@ -34,6 +35,7 @@ LETTERS = slice(1, 3)  # after the unit
 START_LETTERS, CANCEL_LETTERS = b"NC", b"ND"  # the answer repeats them; what else it has is unknown
 SHORTEST = 5  # characters: unit, two letters, check pair
 MAX_PIECE = 120  # characters; the longest reply that is read has 21, and nobody says what follows
+TOO_LONG = f"no carriage return in {MAX_PIECE} characters, more than any reply has"
 
 CHECK_PAIR = 2  # characters: two lots of 6 bits, each above a space
 CHECK_BASE = 0x1F  # taken from every character before it is added up
@@ -153,50 +155,30 @@ class Decoder:
 
     def __init__(self, *, strict: bool = True) -> None:
         self._strict = strict
-        self._tail = b""
-        self._offset = 0  # of the first byte not yet judged
+        self._pieces = Pieces(END, MAX_PIECE, TOO_LONG)
         self._cuff = _Cuff()
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
-        found: list[Message | Garbled] = []
-        *pieces, rest = (self._tail + data).split(END)
-        for piece in pieces:
-            fits = self._cut(piece, found)
-            self._offset += len(fits) + len(END)
-            if fits:
-                found.append(self._parse(fits))
-        self._tail = self._cut(rest, found)
-        return found
+        return self._pieces.feed(data, self._parse)
 
     def end(self) -> list[Garbled]:
         """Nothing follows: give up the part of a frame that is held, and nothing else."""
-        held, self._tail = self._tail, b""
-        self._offset += len(held)
-        return cut_off(held, self._offset)
-
-    def _cut(self, piece: bytes, found: list[Message | Garbled]) -> bytes:
-        """Move what is too long for any reply to ``found``; return the rest of ``piece``."""
-        while len(piece) > MAX_PIECE:
-            self._offset += MAX_PIECE
-            reason = f"no carriage return in {MAX_PIECE} characters, more than any reply has"
-            found.append(Garbled(piece[:MAX_PIECE], reason, self._offset))
-            piece = piece[MAX_PIECE:]
-        return piece
+        return self._pieces.end()
 
     def _parse(self, piece: bytes) -> Message | Garbled:
         """Read what stood before a carriage return."""
         if not PRINTABLE.fullmatch(piece):
-            return Garbled(piece, "not all printable characters", self._offset)
+            return Garbled(piece, "not all printable characters", self._pieces.offset)
         if len(piece) < SHORTEST:
             reason = f"{len(piece)} characters, expected at least {SHORTEST}"
-            return Garbled(piece, reason, self._offset)
+            return Garbled(piece, reason, self._pieces.offset)
         text, sent = piece[:-CHECK_PAIR], piece[-CHECK_PAIR:]
         is_checked = (summed := check_pair(text)) == sent
         if not is_checked:
             if self._strict:
                 reason = f"check pair {sent.decode()!r}, expected {summed.decode()!r}"
-                return Garbled(piece, reason, self._offset)
+                return Garbled(piece, reason, self._pieces.offset)
             text = piece  # perhaps this monitor sends none
         if status := NA_REPLY.match(text):
             return self._status(text, status, is_checked)
@@ -206,11 +188,11 @@ class Decoder:
         if letters not in (START_LETTERS, CANCEL_LETTERS):
             # A refusal, a result that is not there: no sign that the cuff can be read.
             return Garbled(
-                piece, f"{words[LETTERS]!r}: no reply of a form that is known", self._offset
+                piece, f"{words[LETTERS]!r}: no reply of a form that is known", self._pieces.offset
             )
         if letters == CANCEL_LETTERS:
             self._cuff.cancelled()
-        return OtherReply(self._offset, words[0], words[LETTERS], words[3:], is_checked)
+        return OtherReply(self._pieces.offset, words[0], words[LETTERS], words[3:], is_checked)
 
     def _status(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> CuffStatus:
         status, age_s = int(fields[1]), _number(fields[2])
@@ -220,7 +202,7 @@ class Decoder:
             age_s = None
         unit = text[:1].decode()
         return CuffStatus(
-            self._offset, unit, status, age_s, *pressures, news, measurement_id, is_checked
+            self._pieces.offset, unit, status, age_s, *pressures, news, measurement_id, is_checked
         )
 
     def _rate(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> Rate:
@@ -230,7 +212,9 @@ class Decoder:
             rate = None
         is_news, measurement_id, age_s = self._cuff.pulse(rate)
         unit = text[:1].decode()
-        return Rate(self._offset, unit, digit, rate, is_news, measurement_id, age_s, is_checked)
+        return Rate(
+            self._pieces.offset, unit, digit, rate, is_news, measurement_id, age_s, is_checked
+        )
 
 
 def _number(field: bytes) -> int | None:

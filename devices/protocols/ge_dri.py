@@ -22,7 +22,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from clinical.vitals import Metric, Observation, Quality, Source
-from devices.protocols.line import Garbled, LineSettings, cut_off
+from devices.protocols.line import Garbled, LineSettings
+from devices.protocols.pieces import Pieces
 
 # CI, serial line. Level-10 monitors send every second when asked to (captures), although CI
 # promises no less than 5 s; Talk asks for the former and falls back to the latter.
@@ -38,6 +39,7 @@ UNESCAPED = {bytes([byte]): bytes([byte | 0x20]) for byte in range(256)}
 HEADER = Struct("<HBBHIBBHH" + "hB" * 8)
 MAX_RECORD = HEADER.size + 1450  # bytes; CI, record size
 MAX_PIECE = 2 * (MAX_RECORD + 1)  # bytes; all of record and checksum escaped
+TOO_LONG = f"no flag in {MAX_PIECE} bytes, more than the longest frame"
 CHECKSUM_MODULO = 256
 END_OF_LIST = 0xFF  # type of the entry that ends sr_desc
 
@@ -266,54 +268,34 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._tail = b""
-        self._offset = 0  # of the first byte not yet judged
+        self._pieces = Pieces(FLAG, MAX_PIECE, TOO_LONG)
         self._cuff = _Cuff()
         self._readings = 0
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
-        found: list[Message | Garbled] = []
-        *pieces, rest = (self._tail + data).split(FLAG)
-        for piece in pieces:
-            fits = self._cut(piece, found)
-            self._offset += len(fits) + len(FLAG)
-            if fits:
-                found.append(self._parse(fits))
-        self._tail = self._cut(rest, found)
-        return found
+        return self._pieces.feed(data, self._parse)
 
     def end(self) -> list[Garbled]:
         """Nothing follows: give up the part of a frame that is held, and nothing else."""
-        held, self._tail = self._tail, b""
-        self._offset += len(held)
-        return cut_off(held, self._offset)
-
-    def _cut(self, piece: bytes, found: list[Message | Garbled]) -> bytes:
-        """Move what is too long for any frame to ``found``; return the rest of ``piece``."""
-        while len(piece) > MAX_PIECE:
-            self._offset += MAX_PIECE
-            reason = f"no flag in {MAX_PIECE} bytes, more than the longest frame"
-            found.append(Garbled(piece[:MAX_PIECE], reason, self._offset))
-            piece = piece[MAX_PIECE:]
-        return piece
+        return self._pieces.end()
 
     def _parse(self, piece: bytes) -> Message | Garbled:
         """Read what stood between two flags."""
         if (len(piece) - len(piece.rstrip(ESCAPE))) % 2:
-            return Garbled(piece, "an escape byte before a flag", self._offset)
+            return Garbled(piece, "an escape byte before a flag", self._pieces.offset)
         frame = ESCAPED.sub(lambda pair: UNESCAPED[pair[1]], piece) if ESCAPE in piece else piece
         if len(frame) <= HEADER.size:
             reason = f"{len(frame)} bytes, expected a header of {HEADER.size} and a checksum"
-            return Garbled(piece, reason, self._offset)
+            return Garbled(piece, reason, self._pieces.offset)
         record, sent = frame[:-1], frame[-1]
         if (summed := sum(record) % CHECKSUM_MODULO) != sent:
             reason = f"checksum {sent:02X}, expected {summed:02X}"
-            return Garbled(piece, reason, self._offset)
+            return Garbled(piece, reason, self._pieces.offset)
         length, number, level, _, _, _, _, _, main_type, *sr_desc = HEADER.unpack_from(record)
         if length != len(record):
             reason = f"{len(record)} bytes, the header says {length}"
-            return Garbled(piece, reason, self._offset)
+            return Garbled(piece, reason, self._pieces.offset)
 
         kind = MAIN_TYPES.get(main_type, RecordKind.UNKNOWN)
         is_physiological = kind is RecordKind.PHYSIOLOGICAL
@@ -323,21 +305,21 @@ class Decoder:
             size = SUBRECORD_SIZES.get(subrecord, 0) if is_physiological else 0
             if at < 0 or start + size > length:
                 reason = f"a subrecord of type {subrecord} at {at} leaves the {length} bytes"
-                return Garbled(piece, reason, self._offset)
+                return Garbled(piece, reason, self._pieces.offset)
             is_shown = is_physiological and subrecord == DISPLAYED_VALUES
             if is_shown and _class_of(record, start) == BASIC:
                 basic_at = start
         if kind is RecordKind.ALARM and [*_listed(sr_desc)] == [(0, ALARM_STATUS)]:
             alarms = _alarms(record[HEADER.size :])
             if alarms is not None:
-                return AlarmStatus(self._offset, number, level, *alarms)
+                return AlarmStatus(self._pieces.offset, number, level, *alarms)
         if basic_at is None:
-            return OtherRecord(self._offset, number, level, kind)
+            return OtherRecord(self._pieces.offset, number, level, kind)
         return self._displayed(number, level, BASIC_CLASS.unpack_from(record, basic_at))
 
     def _displayed(self, number: int, level: int, values: tuple[int, ...]) -> DisplayedValues:
         """Add to the basic ``values`` what is new of the cuff."""
-        sent = DisplayedValues(self._offset, number, level, CuffNews.NONE, None, *values)
+        sent = DisplayedValues(self._pieces.offset, number, level, CuffNews.NONE, None, *values)
         if not _is_active(sent.nibp_status):
             return sent
         pressures = (sent.nibp_systolic, sent.nibp_diastolic, sent.nibp_mean)
