@@ -324,7 +324,10 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     session = opened(first)
     for fact in stored.facts[1:]:
         session = fold(session, fact)
-    session = _with_measured(session, stored, now)
+    # A record of the first schema names no monitor: its readings are the first one's of the chair.
+    first_name = state.monitors[0].name if state.monitors else ""
+    last_cuffs = {name or first_name: cuff for name, cuff in stored.last_cuffs.items()}
+    session = _with_measured(session, replace(stored, last_cuffs=last_cuffs), now)
     overrun_at = None
     for alarm in session.alarms.values():
         session = _with_reason(session, alarm, now)

@@ -528,6 +528,18 @@ def test_a_frame_that_took_its_time_stands_in_the_record_where_the_screen_has_it
     assert row.at == at(4.4) == effects.points[0].observed_at
 
 
+def test_a_reading_from_before_monitors_had_names_is_known_after_the_upgrade():
+    chair = at_chair(CUFF_MONITOR)
+    hear(chair, 5, replace(CUFF_MONITOR, name=""), reading="a-n1", sys=120, dia=80, mean=93)
+    stored = chair.stored()
+    nameless = replace(stored, last_cuffs={"": stored.last_cuffs["dinamap"]})
+    fresh = ChairState(1, "Chair 1", is_simulated=True, monitors=(CUFF_MONITOR,))
+    again = Bedside(resumed(fresh, nameless, at(100))[0], now=at(100))
+    line(again, 100, LinkState.LIVE, CUFF_MONITOR)
+    hear(again, 101, replace(CUFF_MONITOR, name=""), reading="r-n1", sys=120, dia=80, mean=93)
+    assert not [fact for fact in again.facts if isinstance(fact, Reading)]
+
+
 # --- the choice itself ----------------------------------------------------------------------------
 
 
