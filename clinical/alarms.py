@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from clinical.vitals import Metric
+from clinical.vitals import NATURE, Metric
 
 
 class AlarmPriority(StrEnum):
@@ -65,10 +65,32 @@ class Operator(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another sign that must be beyond a limit of its own for a limit to count: few breaths in a
+    patient who saturates well are a bad electrode."""
+
+    metric: Metric
+    operator: Operator
+    value: float
+    hysteresis: float = 0.0
+
+    def is_breached_by(self, value: float) -> bool:
+        return self.operator.holds(value, self.value)
+
+    def is_held_by(self, value: float) -> bool:
+        return self.operator.holds(value + _inward(self.operator, self.hysteresis), self.value)
+
+
+NOTHING_BESIDE: Mapping[Metric, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmLimit:
     """One cell of a preset: beyond ``value`` for ``delay_s`` is an alarm of ``priority``.
 
     Once raised it clears when the value is back inside by ``hysteresis`` (the metric's unit).
+    ``change`` is set where ``value`` was worked out from the baseline: 0.3 is 30 % above it.
+    ``is_adjusted``: a nurse moved it for this session.
     """
 
     metric: Metric
@@ -77,18 +99,86 @@ class AlarmLimit:
     priority: AlarmPriority
     delay_s: float = 0.0
     hysteresis: float = 0.0
+    beside: Beside | None = None
+    change: float | None = None
+    is_adjusted: bool = False
 
     @property
     def direction(self) -> Direction:
         return self.operator.direction
 
-    def is_breached_by(self, value: float) -> bool:
-        return self.operator.holds(value, self.value)
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a number of its own, which a nurse may move: of no baseline, beside none."""
+        return self.beside is None and self.change is None
 
-    def is_held_by(self, value: float) -> bool:
+    @property
+    def words(self) -> str:
+        """> 160; >= 166 (+30 %); < 10 with SpO2 < 94."""
+        words = f"{self.operator} {self.value:.0f}"
+        if self.change is not None:
+            words += f" ({self.change:+.0%})".replace("%", " %")
+        if self.beside is not None:
+            other = self.beside
+            words += f" with {NATURE[other.metric].label} {other.operator} {other.value:.0f}"
+        return words
+
+    def is_breached_by(
+        self, value: float, others: Mapping[Metric, float] = NOTHING_BESIDE
+    ) -> bool | None:
+        """Whether ``value`` is beyond; None where that hangs on a sign that ``others`` (the newest
+        believable values) does not hold."""
+        if not self.operator.holds(value, self.value):
+            return False
+        if self.beside is None:
+            return True
+        other = others.get(self.beside.metric)
+        return None if other is None else self.beside.is_breached_by(other)
+
+    def is_held_by(
+        self, value: float, others: Mapping[Metric, float] = NOTHING_BESIDE
+    ) -> bool | None:
         """Whether ``value`` keeps an alarm that is already raised (the limit plus hysteresis)."""
-        inward = self.hysteresis if self.direction is Direction.HIGH else -self.hysteresis
-        return self.operator.holds(value + inward, self.value)
+        if not self.operator.holds(value + _inward(self.operator, self.hysteresis), self.value):
+            return False
+        if self.beside is None:
+            return True
+        other = others.get(self.beside.metric)
+        return None if other is None else self.beside.is_held_by(other)
+
+
+def _inward(operator: Operator, hysteresis: float) -> float:
+    """What to add to a value before it is compared, so that it must be back by ``hysteresis``."""
+    return hysteresis if operator.direction is Direction.HIGH else -hysteresis
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeLimit:
+    """A limit that hangs on the patient's own baseline; off while there is none.
+
+    ``change`` 0.3 is 30 % above the baseline, -0.2 is 20 % below.
+    """
+
+    metric: Metric
+    operator: Operator
+    change: float
+    priority: AlarmPriority
+    delay_s: float = 0.0
+    hysteresis: float = 0.0
+    beside: Beside | None = None
+
+    def against(self, baseline: float) -> AlarmLimit:
+        """The limit of a patient whose ``baseline`` (the metric's unit) is known."""
+        return AlarmLimit(
+            metric=self.metric,
+            operator=self.operator,
+            value=baseline * (1 + self.change),
+            priority=self.priority,
+            delay_s=self.delay_s,
+            hysteresis=self.hysteresis,
+            beside=self.beside,
+            change=self.change,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +189,9 @@ class Standing:
     in_since: datetime | None = None
     is_raised: bool = False
     raised_at: datetime | None = None  # onset: breach + delay, in data time
+
+
+INSIDE = Standing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +262,31 @@ class Condition:
         )
         return replace(self, standings=tuple(_with_lesser(standings)))
 
-    def observed(self, value: float, at: datetime) -> Condition:
+    def observed(
+        self, value: float, at: datetime, others: Mapping[Metric, float] = NOTHING_BESIDE
+    ) -> Condition:
         """The condition after a value; delays that ended before ``at`` are carried out first.
 
         A missing value is not passed in: it neither starts a run nor ends one. Else a slow heart
-        would fall silent with the electrode that came loose.
+        would fall silent with the electrode that came loose. ``others`` are the newest believable
+        values of the signs that limits look at beside.
         """
         before = self.settled(at)
         standings = tuple(
-            _after(limit, standing, value, at)
+            _after(limit, standing, value, at, others)
             for limit, standing in zip(before.limits, before.standings, strict=True)
         )
+        if standings == before.standings:
+            return before
         return replace(before, standings=standings).settled(at)
+
+    def relimited(self, limits: Sequence[AlarmLimit]) -> Condition:
+        """The condition under other limits of the same sign and direction; a row that only moved
+        goes on as it stands, until the next value decides."""
+        known = {_row(limit): st for limit, st in zip(self.limits, self.standings, strict=True)}
+        after = Condition.of(limits, self.off_delay_s)
+        standings = tuple(known.get(_row(limit), Standing()) for limit in after.limits)
+        return replace(after, standings=standings)
 
     def suspended(self) -> Condition:
         """The condition while its signal is lost: no delay runs, what is raised waits."""
@@ -190,7 +296,9 @@ class Condition:
         )
         return replace(self, standings=standings)
 
-    def returned(self, value: float, at: datetime) -> Condition:
+    def returned(
+        self, value: float, at: datetime, others: Mapping[Metric, float] = NOTHING_BESIDE
+    ) -> Condition:
         """The condition after the first value since its signal was lost.
 
         What was raised and is still held goes on without another delay, or a signal that comes
@@ -198,11 +306,11 @@ class Condition:
         """
         standings = tuple(
             Standing(is_raised=True, raised_at=at)
-            if standing.is_raised and limit.is_held_by(value)
+            if standing.is_raised and limit.is_held_by(value, others) is not False
             else Standing()
             for limit, standing in zip(self.limits, self.standings, strict=True)
         )
-        return replace(self, standings=standings).observed(value, at)
+        return replace(self, standings=standings).observed(value, at, others)
 
     def held_at(self, priority: AlarmPriority, onset_at: datetime) -> Condition:
         """The condition as raised with ``priority`` before a restart: the next values decide."""
@@ -228,10 +336,27 @@ def _with_lesser(standings: Iterable[Standing]) -> Iterator[Standing]:
         yield standing
 
 
-def _after(limit: AlarmLimit, standing: Standing, value: float, at: datetime) -> Standing:
+def _after(
+    limit: AlarmLimit,
+    standing: Standing,
+    value: float,
+    at: datetime,
+    others: Mapping[Metric, float],
+) -> Standing:
     if standing.is_raised:
-        in_since = None if limit.is_held_by(value) else standing.in_since or at
-        return replace(standing, in_since=in_since)
-    if not limit.is_breached_by(value):
-        return Standing()
-    return Standing(out_since=standing.out_since or at)
+        is_held = limit.is_held_by(value, others)
+        in_since = standing.in_since
+        if is_held is not None:
+            in_since = None if is_held else in_since or at
+        return standing if in_since is standing.in_since else replace(standing, in_since=in_since)
+    is_breached = limit.is_breached_by(value, others)
+    if is_breached is None:  # nobody can say: a run is neither begun nor ended
+        return standing
+    if not is_breached:
+        return INSIDE
+    return standing if standing.out_since is not None else Standing(out_since=at)
+
+
+def _row(limit: AlarmLimit) -> tuple[object, ...]:
+    """What a limit is, wherever it lies."""
+    return (limit.operator, limit.priority, limit.delay_s, limit.change, limit.beside)

@@ -36,6 +36,7 @@ class StartSession(Command):
     series_length: int = 6
     preset: str = "ketamine-adult"
     checklist: str = "recovery"
+    second: str = ""  # the user who is called to an alarm that nobody answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,59 @@ class LockBaseline(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAlarm(Command):
+    """The person has seen it: its sound stops until it ends or grows worse. Resets a latched one."""
+
     alarm_id: UUID
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAudio(Command):
+    """No sound from this chair for ``seconds``, or until a new high alarm; 0 ends a pause."""
+
+    seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchAudio(Command):
+    """Turn the sound of this chair off for the session, or on again."""
+
+    is_off: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchAlarm(Command):
+    """Turn all alarms of one sign off for the session, or on again."""
+
+    metric: str  # clinical.vitals.Metric
+    is_off: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitAsked:
+    """One limit that is to be moved: as words, so that a wrong one is refused by name."""
+
+    metric: str  # clinical.vitals.Metric
+    direction: str  # clinical.alarms.Direction
+    priority: str  # clinical.alarms.AlarmPriority
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustLimits(Command):
+    """Move limits for this session, inside the preset's bounds: all of them or none."""
+
+    limits: tuple[LimitAsked, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceProbe(Command):
+    """Say whether the SpO2 probe sits on the arm with the cuff."""
+
+    is_on_cuff_arm: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

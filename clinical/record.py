@@ -48,6 +48,7 @@ class SessionOpened:
     checklist_version: int
     is_simulated: bool
     monitors: tuple[Listened, ...] = ()
+    second: str = ""  # the user who is called to an alarm that nobody answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,18 @@ class AlarmChange(StrEnum):
     ESCALATED = "escalated"  # to a higher priority; no longer acknowledged
     EASED = "eased"  # to a lower priority; does not sound again
     ACKNOWLEDGED = "acknowledged"
+    CONFIRMED = "confirmed"  # a second cuff reading says the same
+    LATCHED = "latched"  # the condition has ended and nobody had seen it: shown until reset
+    RESET = "reset"  # a latched one was seen, or the condition came back, or the session ended
     CLEARED = "cleared"
+
+
+class AudioState(StrEnum):
+    """Whether the alarms of a chair may sound."""
+
+    ON = "on"
+    PAUSED = "paused"  # until a time
+    OFF = "off"  # until turned on again
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,96 @@ class AlarmEvent:
     delay_s: float | None
     phase: SessionPhase | None
     text: str  # as the screen shows it: "** SYS 172 > 160"
-    by: str = ""  # who acknowledged
+    by: str = ""  # who acknowledged or reset
+    reason: str = ""  # that they gave
+    audio: AudioState = AudioState.ON  # of the chair at that time
+
+
+class CallStage(StrEnum):
+    """How far an alarm that nobody answers has been carried."""
+
+    ALL_SCREENS = "all_screens"
+    SECOND = "second"  # the person named for it
+    PROMPT = "prompt"  # to think about stopping the infusion; never done by itself
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCalled:
+    """An alarm stayed unanswered and was carried further; ``to`` is the second person's user, or
+    "" where nobody is named."""
+
+    session: UUID
+    at: datetime
+    alarm_id: UUID
+    stage: CallStage
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmShown:
+    """A screen said that it shows an alarm: once for each who looks at it.
+
+    ``to`` is the signed-in user, or the name of a paired screen; ``stage`` is None for the alarm
+    itself, SECOND for the call to that person.
+    """
+
+    session: UUID
+    at: datetime
+    alarm_id: UUID
+    to: str
+    stage: CallStage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChanged:
+    """Somebody paused the sound of a chair or turned it off or on, or a new high alarm did.
+
+    ``until`` is the end of a pause; None else. A pause that runs out leaves no fact of its own.
+    """
+
+    session: UUID
+    at: datetime
+    by: str
+    state: AudioState
+    until: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSwitched:
+    """Somebody turned all alarms of one sign off, or on again; on by itself with the next session."""
+
+    session: UUID
+    at: datetime
+    by: str
+    metric: Metric
+    is_off: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """A limit was moved for this session; ``before`` and ``value`` are in the metric's unit."""
+
+    session: UUID
+    at: datetime
+    by: str
+    metric: Metric
+    direction: Direction
+    priority: AlarmPriority
+    before: float
+    value: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlaced:
+    """On which arm the SpO2 probe sits: on the cuff's, its low limits wait while the cuff is up."""
+
+    session: UUID
+    at: datetime
+    by: str
+    is_on_cuff_arm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +337,12 @@ Fact = (
     | Vitals
     | Reading
     | AlarmEvent
+    | AlarmCalled
+    | AlarmShown
+    | AudioChanged
+    | AlarmSwitched
+    | LimitChanged
+    | ProbePlaced
     | LinkChanged
     | Remarked
     | CuffAllowed

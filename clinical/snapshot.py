@@ -7,18 +7,39 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from clinical.alarms import AlarmKind, AlarmPriority, Direction
+from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Direction
 from clinical.bedside import BedsideMonitor
 from clinical.checklist import Finding
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
-from clinical.record import BaselineLocked, ItemAnswered, StatementSigned
+from clinical.record import (
+    AudioState,
+    BaselineLocked,
+    CallStage,
+    ItemAnswered,
+    StatementSigned,
+)
 from clinical.vitals import Metric, Observation, Source
 
 
 @dataclass(frozen=True, slots=True)
+class CallView:
+    """How far an unanswered alarm was carried, and when whoever was called had it on a screen."""
+
+    stage: CallStage
+    to: str
+    at: datetime
+    seen_at: datetime | None = None  # None: unconfirmed
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmView:
-    """One open alarm condition, as screens show it."""
+    """One open alarm condition, as screens show it.
+
+    ``is_latched``: the condition has ended, and stays on the screen until somebody has seen it.
+    ``needs_repeat``: a second cuff reading is asked for. ``shown_to`` are those who had it on a
+    screen. ``is_on_all_screens``: it belongs on every page, whichever chair that is of.
+    """
 
     alarm_id: UUID
     text: str  # "** SYS 172 > 160", "NO DATA 12 s"
@@ -31,6 +52,33 @@ class AlarmView:
     limit: float | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    condition: str = ""
+    worst: float | None = None
+    delay_s: float | None = None
+    is_latched: bool = False
+    needs_repeat: bool = False
+    confirmed_at: datetime | None = None
+    is_on_all_screens: bool = False
+    calls: tuple[CallView, ...] = ()
+    shown_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What a chair sounds like now: the worst of its alarms that nobody has answered."""
+
+    priority: AlarmPriority
+    kind: AlarmKind
+
+
+@dataclass(frozen=True, slots=True)
+class AudioView:
+    """Whether a chair may sound; ``until`` is the end of a pause."""
+
+    state: AudioState = AudioState.ON
+    until: datetime | None = None
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +105,16 @@ class SessionView:
     missing: tuple[str, ...] = ()
     cuff_interval_s: float | None = None
     may_start_cuff: bool = False
+    preset_version: int = 1
+    is_approved: bool = False  # a medical director has signed the preset
+    limits: tuple[AlarmLimit, ...] = ()  # in force now, baseline and adjustments worked in
+    lacks_baseline: bool = False  # some limits are off for want of one
+    bounds: Mapping[tuple[Metric, Direction], tuple[float, float]] = field(default_factory=dict)
+    audio: AudioView = AudioView()
+    switched_off: Mapping[Metric, str] = field(default_factory=dict)  # why, by sign
+    second: str = ""
+    is_probe_on_cuff_arm: bool = False
+    spo2_waits_until: datetime | None = None  # its low limits, while the cuff is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +135,7 @@ class ChairView:
     monitors: tuple[BedsideMonitor, ...] = ()
     shown_from: Mapping[Metric, str] = field(default_factory=dict)  # monitor; where there are two
     remarks: tuple[str, ...] = ()  # what the monitors say of their own values
+    sound: Sound | None = None
 
 
 def source_of(view: ChairView, metric: Metric) -> Source | None:
@@ -100,7 +159,8 @@ class Change:
 
     ``points`` are the observations that came; an unchanged value is a point too: it renews the
     age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording",
-    "source" (of the heart rate), "monitors" (that the numbers are shown from), "remarks".
+    "source" (of the heart rate), "monitors" (that the numbers are shown from), "remarks", "sound",
+    "audio".
     """
 
     sequence: int
