@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clinical.alarms import AlarmLimit
-from clinical.catalog.loader import load_preset
 from clinical.links import LinkState
 from clinical.snapshot import ChairView
 
@@ -25,5 +24,5 @@ def seats(services: Services) -> dict[int, ChairView]:
 
 
 def limits_of(view: ChairView) -> Sequence[AlarmLimit]:
-    """The limits in force in a chair; none where nobody sits."""
-    return load_preset(view.session.preset).limits if view.session else ()
+    """The limits in force in a chair, with all that was moved; none where nobody sits."""
+    return view.session.limits if view.session else ()
