@@ -4,12 +4,28 @@ The engine publishes on its own thread; what it publishes is encoded once and ke
 log. A screen has no queue of its own, only a place in that log: one that reads slowly gets what it
 missed in one message, one that fell too far behind is told so, a stalled one costs nothing more.
 
-    {"boot", "seq", "now", "speed", "snapshot": {chair: {"points": [[t_ms, metric, value, quality]],
-        "alarms", "phase", "link", "session", "recording", "interval_s", "hr_source",
+    {"boot", "seq", "now", "speed", "viewer": who looks, or null, "snapshot": {chair: {
+        "points": [[t_ms, metric, value, quality]],
+        "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
+            "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
+            "latched", "confirmed_ms", "repeat", "all_screens",
+            "calls": [{"stage", "to", "at_ms", "seen_ms"}]}],
+        "sound": {"priority", "kind"} or null, "audio": {"state", "until_ms", "by", "reason"} or
+        null, "off": [label of a sign whose alarms are off], "spo2_waits_ms": until, or null,
+        "name", "phase", "link", "session", "recording", "interval_s", "hr_source",
         "monitors": {metric: [maker, interval_s]}, "remarks": [text]}}}
     {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
     {"seq", "now"}               every 2 s, whatever else was sent
     {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
+
+With ``alarms=all`` a screen hears of the chairs that are not its own too: name, phase, alarms,
+sound, audio and recording, never a number. ``chairs=-`` has none of its own. Who sits in a chair is
+not said here: a page of the signed-in says it.
+
+One thing comes up the socket: which alarms a screen that can be seen shows (``stage`` null), and
+which calls to whoever looks. It can only ever add to the record, never silence anything.
+
+    {"shown": [[chair, alarm id, stage or null]]}
 """
 
 from __future__ import annotations
@@ -25,15 +41,24 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from clinical import links
 from clinical.clock import Clock
-from clinical.snapshot import AlarmView, ChairView, Change, LiveSnapshot, SessionView, source_of
-from clinical.vitals import Metric, Observation
+from clinical.record import CallStage
+from clinical.snapshot import (
+    AlarmView,
+    AudioView,
+    ChairView,
+    Change,
+    LiveSnapshot,
+    SessionView,
+    source_of,
+)
+from clinical.vitals import NATURE, Metric, Observation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEARTBEAT_S = 2.0
@@ -43,6 +68,9 @@ HISTORY_MS = 2 * 3600 * 1000  # the longest trend a page asks for
 HISTORY_CHANGES = 4 * 3600  # of a chair: two frames a second for as long; bounds a fast sender
 BEHIND_CHANGES = 120  # of a chair: two minutes at 1 Hz; more is cheaper to ask for again
 WINDOW_S = 900
+NO_CHAIR = "-"  # in place of chairs: a page without numbers
+RECEIPT_CHARS = 4000  # of one message; a page sends at most some twenty receipts in one
+RECEIPTS_AT_ONCE, RECEIPTS_A_S = 10, 2.0  # messages of one screen: a first look, and from then on
 
 BAD_REQUEST, NO_SUCH_CHAIR, SIGNED_OUT = 4400, 4404, 1008  # why a socket was closed
 HUNG_UP = (0, "")  # the peer closed it: nothing is left to be said
@@ -52,14 +80,25 @@ OBSERVED_AT = attrgetter("observed_at")
 # By part of a Change, the keys of the message that say it: a phase means nothing without its times.
 SENT_WITH = {
     "alarms": ("alarms",),
+    "sound": ("sound",),
+    "audio": ("audio",),
     "phase": ("phase", "session"),
-    "session": ("phase", "session"),
+    "session": ("phase", "session", "audio", "off", "spo2_waits_ms"),
     "link": ("link", "interval_s"),
     "recording": ("recording",),
     "source": ("hr_source",),
     "monitors": ("monitors",),
     "remarks": ("remarks",),
 }
+
+# What a screen hears of a chair that is not its own.
+OTHERS = frozenset({"alarms", "sound", "audio", "recording", "phase"})
+
+
+class OnShown(Protocol):
+    """Takes a receipt: ``to`` has ``alarm_id`` on a screen, or its call. Returns at once."""
+
+    def __call__(self, chair: int, alarm_id: UUID, to: str, stage: CallStage | None) -> None: ...
 
 
 class Entry(NamedTuple):
@@ -72,10 +111,15 @@ class Entry(NamedTuple):
 
 
 class Screen:
-    """Who watches: which chairs, read up to where, and whether there is something to send."""
+    """Who watches: which chairs, read up to where, and whether there is something to send.
 
-    def __init__(self, chairs: tuple[int, ...]) -> None:
-        self.chairs = chairs
+    Of ``others`` it hears the alarms alone. ``viewer`` is the user, or the name of the screen.
+    """
+
+    def __init__(
+        self, chairs: tuple[int, ...], others: tuple[int, ...] = (), viewer: str | None = None
+    ) -> None:
+        self.chairs, self.others, self.viewer = chairs, others, viewer
         self.seq = 0
         self.ready = asyncio.Event()
         self.beat_due = False
@@ -97,6 +141,7 @@ class LiveHub:
         heartbeat_s: float = HEARTBEAT_S,
         send_timeout_s: float = SEND_TIMEOUT_S,
         recheck_s: float = RECHECK_S,
+        on_shown: OnShown | None = None,
     ) -> None:
         boot_ns = time.time_ns() if boot_ns is None else boot_ns
         self.boot = f"{boot_ns:x}"
@@ -108,9 +153,12 @@ class LiveHub:
         self._heartbeat_s = heartbeat_s
         self._send_timeout_s = send_timeout_s
         self._recheck_s = recheck_s
+        self._on_shown = on_shown
         self._log: dict[int, deque[Entry]] = {
             chair: deque(maxlen=HISTORY_CHANGES) for chair in chairs
         }
+        # By chair and part, the newest of those that every screen may hear, and its number.
+        self._told: dict[int, dict[str, tuple[int, str]]] = {chair: {} for chair in self._log}
         self._snapshot: LiveSnapshot | None = None
         self._lock = threading.Lock()  # held for appends and copies only, never while encoding
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,6 +182,11 @@ class LiveHub:
             for chair, entry in entries:
                 self._forget_the_last(chair, snapshot)
                 self._append(chair, entry)
+                if chair in self._told:
+                    told = {
+                        key: (entry.seq, entry.parts[key]) for key in entry.parts.keys() & OTHERS
+                    }
+                    self._told[chair].update(told)
                 self._seq = max(self._seq, entry.seq)
             if self._loop is None or self._is_waking:
                 return
@@ -182,21 +235,21 @@ class LiveHub:
                 screen.ready.set()
 
     async def serve(self, socket: WebSocket) -> None:
-        """The endpoint ``/live/ws?chairs=1,2&since=SEQ&window=SECONDS``.
+        """The endpoint ``/live/ws?chairs=1,2&since=SEQ&window=SECONDS&alarms=all``.
 
         Without ``chairs`` all of them; unknown ones are left out, as a screen may outlive a chair.
         ``window`` bounds how far back a first snapshot goes, not what a ``since`` fills in.
         """
         await socket.accept()
         try:
-            chairs, since, window_s = self._asked(socket.query_params)
+            chairs, others, since, window_s = self._asked(socket.query_params)
         except ValueError as refused:
             await socket.close(BAD_REQUEST, str(refused))
             return
-        if not chairs:
+        if not (chairs or others):
             await socket.close(NO_SUCH_CHAIR, "none of these chairs is watched here")
             return
-        screen = Screen(chairs)
+        screen = Screen(chairs, others, getattr(socket.state, "viewer", None))
         self._screens.add(screen)
         listener = asyncio.create_task(self._listen(socket, screen), name="live listener")
         try:
@@ -222,22 +275,48 @@ class LiveHub:
             await socket.send_text(text)
 
     async def _listen(self, socket: WebSocket, screen: Screen) -> None:
-        """End ``screen`` when its peer goes away, or when whoever opened it has signed out."""
+        """End ``screen`` when its peer goes away, or when whoever opened it has signed out.
+
+        What it says it shows is passed on, as fast as a page ever says so and no faster.
+        """
         still_signed_in: Callable[[], Awaitable[bool]] | None
         still_signed_in = getattr(socket.state, "still_signed_in", None)
         loop = asyncio.get_running_loop()
         recheck_at = loop.time() + self._recheck_s
+        may_say, heard_at = float(RECEIPTS_AT_ONCE), loop.time()
         while screen.end is None:
+            message = None
             try:
                 async with asyncio.timeout_at(recheck_at):
                     message = await socket.receive()
-                if message["type"] == "websocket.disconnect":
-                    screen.end = HUNG_UP
             except TimeoutError:
-                recheck_at = loop.time() + self._recheck_s
+                pass
+            now = loop.time()
+            if message is not None and message["type"] == "websocket.disconnect":
+                screen.end = HUNG_UP
+            elif message is not None:
+                may_say = min(RECEIPTS_AT_ONCE, may_say + (now - heard_at) * RECEIPTS_A_S)
+                heard_at = now
+                if may_say >= 1:
+                    may_say -= 1
+                    self._shown(screen, message.get("text"))
+            if now >= recheck_at and screen.end is None:  # also while it never stops talking
+                recheck_at = now + self._recheck_s
                 if still_signed_in is not None and not await still_signed_in():
                     screen.end = (SIGNED_OUT, "signed out")
         screen.ready.set()
+
+    def _shown(self, screen: Screen, text: str | None) -> None:
+        """Pass on which open alarms ``screen`` shows that its viewer is not known to have seen."""
+        if self._on_shown is None or screen.viewer is None or self._snapshot is None:
+            return
+        for chair, alarm_id, stage in _receipts(text):
+            view = self._snapshot.chairs.get(chair)
+            if chair not in (*screen.chairs, *screen.others) or view is None:
+                continue
+            alarm = next((each for each in view.alarms if each.alarm_id == alarm_id), None)
+            if alarm is not None and _is_news(alarm, screen.viewer, stage):
+                self._on_shown(chair, alarm_id, screen.viewer, stage)
 
     async def _beat(self) -> None:
         while True:
@@ -251,17 +330,26 @@ class LiveHub:
         for screen in self._screens:
             screen.ready.set()
 
-    def _asked(self, query: Mapping[str, str]) -> tuple[tuple[int, ...], int, int]:
-        """Chairs, since and window of a request. Raises ValueError in words for its sender."""
+    def _asked(self, query: Mapping[str, str]) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
+        """Chairs, others, since and window of a request.
+
+        Raises ValueError in words for its sender.
+        """
         since = _whole(query, "since", 0)
         window_s = max(0, _whole(query, "window", WINDOW_S))
-        if not query.get("chairs"):
-            return tuple(self._log), since, window_s
-        try:
-            asked = {int(chair) for chair in query["chairs"].split(",") if chair}
-        except ValueError as error:
-            raise ValueError("chairs must be whole numbers with commas between them") from error
-        return tuple(chair for chair in self._log if chair in asked), since, window_s
+        asked = set(self._log)
+        if query.get("chairs") == NO_CHAIR:
+            asked = set()
+        elif query.get("chairs"):
+            try:
+                asked = {int(chair) for chair in query["chairs"].split(",") if chair}
+            except ValueError as error:
+                raise ValueError("chairs must be whole numbers with commas between them") from error
+        if query.get("alarms", "") not in ("", "all"):
+            raise ValueError("alarms must be all, or be left out")
+        chairs = tuple(chair for chair in self._log if chair in asked)
+        others = tuple(set(self._log) - asked) if query.get("alarms") else ()
+        return chairs, tuple(sorted(others)), since, window_s
 
     def _first(self, screen: Screen, since: int, window_s: int) -> str:
         """The first message: every part of every chair, and the points that ``screen`` lacks."""
@@ -281,9 +369,15 @@ class LiveHub:
                 kept, points = [entry for entry in log if entry.seq > since], []
             points += [entry.points for entry in kept if entry.points]
             chairs.append(_chair(chair, points, _parts(view, PARTS), is_whole=True))
+        for chair in screen.others:
+            view = snapshot.chairs.get(chair) if snapshot else None
+            chairs.append(
+                _chair(chair, (), _parts(view, ("name", *sorted(OTHERS))), is_whole=False)
+            )
         return (
             f'{{"boot":"{self.boot}","seq":{screen.seq},"now":{now_ms},'
-            f'"speed":{_number(self._clock.speed)},"snapshot":{{{",".join(chairs)}}}}}'
+            f'"speed":{_number(self._clock.speed)},"viewer":{json.dumps(screen.viewer)},'
+            f'"snapshot":{{{",".join(chairs)}}}}}'
         )
 
     def _news(self, screen: Screen) -> str | None:
@@ -302,6 +396,10 @@ class LiveHub:
                     parts = {key: value for entry in entries for key, value in entry.parts.items()}
                     points = [entry.points for entry in entries if entry.points]
                     chairs.append(_chair(chair, points, parts, is_whole=False))
+            for chair in screen.others:
+                told = self._told[chair].items()
+                if parts := {key: text for key, (seq, text) in told if seq > since}:
+                    chairs.append(_chair(chair, (), parts, is_whole=False))
         if not chairs:
             return None
         head = f'{{"seq":{screen.seq},"now":{self._now_ms()},'
@@ -364,16 +462,41 @@ def _parts(view: ChairView | None, keys: Iterable[str]) -> dict[str, str]:
 def _alarm(alarm: AlarmView) -> dict[str, Any]:
     return {
         "id": str(alarm.alarm_id),
+        "condition": alarm.condition,
         "text": alarm.text,
         "kind": alarm.kind,
         "priority": alarm.priority,
         "metric": alarm.metric,
         "direction": alarm.direction,
         "value": alarm.value,
+        "worst": alarm.worst,
         "limit": alarm.limit,
+        "delay_s": alarm.delay_s,
         "onset_ms": _ms(alarm.onset_at),
         "acknowledged_by": alarm.acknowledged_by,
         "acknowledged_ms": _ms_or_none(alarm.acknowledged_at),
+        "latched": alarm.is_latched,
+        "confirmed_ms": _ms_or_none(alarm.confirmed_at),
+        "repeat": alarm.needs_repeat,
+        "all_screens": alarm.is_on_all_screens,
+        "calls": [
+            {
+                "stage": call.stage,
+                "to": call.to,
+                "at_ms": _ms(call.at),
+                "seen_ms": _ms_or_none(call.seen_at),
+            }
+            for call in alarm.calls
+        ],
+    }
+
+
+def _audio(audio: AudioView) -> dict[str, Any]:
+    return {
+        "state": audio.state,
+        "until_ms": _ms_or_none(audio.until),
+        "by": audio.by,
+        "reason": audio.reason,
     }
 
 
@@ -390,7 +513,6 @@ def _session(session: SessionView) -> dict[str, Any]:
     baseline = session.baseline
     return {
         "id": str(session.session),
-        "patient": session.patient,
         "phase": session.phase,
         "phase_since_ms": _ms(session.phase_since),
         "infusion_started_ms": _ms_or_none(session.infusion_started_at),
@@ -407,6 +529,13 @@ def _session(session: SessionView) -> dict[str, Any]:
             "spo2": baseline.spo2_pct,
         },
         "cuff_interval_s": session.cuff_interval_s,
+        "lacks_baseline": session.lacks_baseline,
+        "is_approved": session.is_approved,
+        # By these a page knows that the limits it shows are no longer those in force.
+        "limits": [
+            [limit.metric, limit.operator, limit.value, limit.priority, limit.is_adjusted]
+            for limit in session.limits
+        ],
     }
 
 
@@ -421,7 +550,20 @@ def _sources(view: ChairView) -> dict[str, tuple[str, float]]:
 
 # A chair that the engine has not spoken of yet has no parts: null, never a guess.
 PARTS: dict[str, Callable[[ChairView | None], Any]] = {
+    "name": lambda view: view.name if view else None,
     "alarms": lambda view: [_alarm(alarm) for alarm in view.alarms] if view else [],
+    "sound": lambda view: (
+        {"priority": view.sound.priority, "kind": view.sound.kind} if view and view.sound else None
+    ),
+    "audio": lambda view: _audio(view.session.audio) if view and view.session else None,
+    "off": lambda view: (
+        [NATURE[metric].label for metric in view.session.switched_off]
+        if view and view.session
+        else []
+    ),
+    "spo2_waits_ms": lambda view: (
+        _ms_or_none(view.session.spo2_waits_until) if view and view.session else None
+    ),
     "phase": lambda view: view.session.phase if view and view.session else None,
     "session": lambda view: _session(view.session) if view and view.session else None,
     "link": lambda view: _link(view) if view else None,
@@ -446,3 +588,28 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
         return int(query.get(name) or default)
     except ValueError as error:
         raise ValueError(f"{name} must be a whole number") from error
+
+
+# What comes up the socket.
+
+
+def _receipts(text: str | None) -> list[tuple[int, UUID, CallStage | None]]:
+    """The receipts of a message of a screen; none where it is anything else."""
+    if not text or len(text) > RECEIPT_CHARS:
+        return []
+    try:
+        return [
+            (int(chair), UUID(alarm_id), None if stage is None else CallStage(stage))
+            for chair, alarm_id, stage in json.loads(text)["shown"]
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return []
+
+
+def _is_news(alarm: AlarmView, viewer: str, stage: CallStage | None) -> bool:
+    """Whether nobody has said yet that ``viewer`` has this on a screen."""
+    if stage is None:
+        return viewer not in alarm.shown_to
+    return any(
+        call.stage is stage and call.to == viewer and call.seen_at is None for call in alarm.calls
+    )

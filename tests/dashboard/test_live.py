@@ -18,12 +18,13 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from clinical.alarms import AlarmPriority
+from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Operator
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
-from clinical.snapshot import Change
+from clinical.record import AudioState, CallStage
+from clinical.snapshot import AudioView, CallView, Change, Sound
 from clinical.vitals import CONTINUOUS, Metric
-from dashboard.live import BEHIND_CHANGES, HISTORY_CHANGES, LiveHub
+from dashboard.live import BEHIND_CHANGES, HISTORY_CHANGES, RECEIPTS_AT_ONCE, LiveHub
 from tests.dashboard.a_clinic import (
     NOON,
     FakeEngine,
@@ -66,6 +67,9 @@ class Wire:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self.closed = (code, reason)
 
+    def say(self, text: str | None, kind: str = "text") -> None:
+        self._heard.put_nowait({"type": "websocket.receive", kind: text})
+
     def hang_up(self) -> None:
         self._heard.put_nowait({"type": "websocket.disconnect"})
 
@@ -86,8 +90,10 @@ class Bench:
         self.engine = FakeEngine(self.hub, self.clock, chairs)
         self.tasks: list[asyncio.Task[None]] = []
 
-    def watch(self, **query: str) -> Wire:
+    def watch(self, viewer: str | None = None, **query: str) -> Wire:
         wire = Wire(**query)
+        if viewer is not None:
+            wire.state.viewer = viewer
         self.tasks.append(asyncio.create_task(self.hub.serve(wire)))  # type: ignore[arg-type]
         return wire
 
@@ -141,18 +147,30 @@ def test_the_first_message_tells_all_of_every_chair(bench):
         assert chair["alarms"] == [
             {
                 "id": "00000000-0000-0000-0000-000000000001",
+                "condition": "",
                 "text": "** SYS 172 > 160",
                 "kind": "physiological",
                 "priority": "high",
                 "metric": "nibp_systolic",
                 "direction": "high",
                 "value": 172,
+                "worst": None,
                 "limit": 160,
+                "delay_s": None,
                 "onset_ms": NOON_MS,
                 "acknowledged_by": None,
                 "acknowledged_ms": None,
+                "latched": False,
+                "confirmed_ms": None,
+                "repeat": False,
+                "all_screens": False,
+                "calls": [],
             }
         ]
+        assert chair["name"] == "Chair 1"
+        assert chair["sound"] is None
+        assert chair["audio"] == {"state": "on", "until_ms": None, "by": "", "reason": ""}
+        assert (chair["off"], chair["spo2_waits_ms"]) == ([], None)
         assert chair["phase"] == "infusing"
         assert chair["link"] == {
             "state": "quiet",
@@ -162,7 +180,6 @@ def test_the_first_message_tells_all_of_every_chair(bench):
         }
         assert chair["session"] == {
             "id": "00000000-0000-0000-0000-000000000007",
-            "patient": "J.D.",
             "phase": "infusing",
             "phase_since_ms": NOON_MS,
             "infusion_started_ms": NOON_MS,
@@ -178,6 +195,9 @@ def test_the_first_message_tells_all_of_every_chair(bench):
                 "spo2": 98,
             },
             "cuff_interval_s": 300,
+            "lacks_baseline": False,
+            "is_approved": False,
+            "limits": [],
         }
         assert chair["recording"] is False
         assert chair["interval_s"] == 1
@@ -194,7 +214,12 @@ def test_a_chair_the_engine_has_not_spoken_of_is_unknown_not_well():
         chair = (await bench.watch().next())["snapshot"]["1"]
         assert chair == {
             "points": [],
+            "name": None,
             "alarms": [],
+            "sound": None,
+            "audio": None,
+            "off": [],
+            "spo2_waits_ms": None,
             "phase": None,
             "session": None,
             "link": None,
@@ -204,6 +229,288 @@ def test_a_chair_the_engine_has_not_spoken_of_is_unknown_not_well():
             "monitors": {},
             "remarks": [],
         }
+
+    bench.run(scenario())
+
+
+def test_an_alarm_tells_how_far_it_was_carried_and_who_has_seen_it(bench):
+    call = CallView(CallStage.SECOND, "ben", NOON, seen_at=NOON + timedelta(seconds=4))
+    carried = alarm(
+        1,
+        AlarmPriority.HIGH,
+        condition="nibp_systolic high",
+        worst=181.0,
+        delay_s=0.0,
+        is_latched=True,
+        needs_repeat=True,
+        confirmed_at=NOON,
+        is_on_all_screens=True,
+        calls=(CallView(CallStage.ALL_SCREENS, "", NOON), call),
+    )
+    bench.engine.change(1, (), "alarms", alarms=(carried,))
+
+    async def scenario() -> None:
+        (told,) = (await bench.watch().next())["snapshot"]["1"]["alarms"]
+        assert {key: told[key] for key in ("condition", "worst", "delay_s")} == {
+            "condition": "nibp_systolic high",
+            "worst": 181,
+            "delay_s": 0,
+        }
+        assert told["latched"] is told["repeat"] is told["all_screens"] is True
+        assert told["confirmed_ms"] == NOON_MS
+        assert told["calls"] == [
+            {"stage": "all_screens", "to": "", "at_ms": NOON_MS, "seen_ms": None},
+            {"stage": "second", "to": "ben", "at_ms": NOON_MS, "seen_ms": NOON_MS + 4000},
+        ]
+
+    bench.run(scenario())
+
+
+def test_sound_pauses_and_switched_off_signs_are_told_with_the_session(bench):
+    until = NOON + timedelta(seconds=120)
+    quiet = session(
+        audio=AudioView(AudioState.PAUSED, until, "ana"),
+        switched_off={Metric.SPO2: "the finger is cold"},
+        spo2_waits_until=NOON + timedelta(seconds=45),
+        lacks_baseline=True,
+        limits=(AlarmLimit(SYS, Operator.ABOVE, 160, AlarmPriority.MEDIUM, is_adjusted=True),),
+    )
+
+    async def scenario() -> None:
+        screen = bench.watch()
+        await screen.next()
+        sound = Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL)
+        bench.engine.change(1, (), "sound", sound=sound)
+        told = (await screen.next())["changes"]["1"]
+        assert told == {"sound": {"priority": "high", "kind": "technical"}}
+        bench.engine.change(1, (), "session", "audio", session=quiet)
+        told = (await screen.next())["changes"]["1"]
+        assert told["audio"] == {
+            "state": "paused",
+            "until_ms": NOON_MS + 120_000,
+            "by": "ana",
+            "reason": "",
+        }
+        assert (told["off"], told["spo2_waits_ms"]) == (["SpO2"], NOON_MS + 45_000)
+        assert told["session"]["lacks_baseline"] is True
+        assert told["session"]["limits"] == [["nibp_systolic", ">", 160, "medium", True]]
+
+    bench.run(scenario())
+
+
+def test_who_sits_in_a_chair_is_not_said_on_the_socket(bench):
+    async def scenario() -> None:
+        screen = bench.watch(alarms="all")
+        first = await screen.next()
+        bench.engine.change(1, (), "session", "phase", session=session())
+        assert "J.D." not in json.dumps([first, await screen.next()])
+
+    bench.run(scenario())
+
+
+def test_a_screen_of_one_chair_hears_the_alarms_of_all(bench):
+    bench.engine.measure(2, heart_rate=72)
+
+    async def scenario() -> None:
+        screen = bench.watch(chairs="1", alarms="all")
+        first = await screen.next()
+        assert "points" in first["snapshot"]["1"]
+        assert first["snapshot"]["2"] == {
+            "name": "Chair 2",
+            "alarms": [],
+            "audio": None,
+            "phase": None,
+            "recording": True,
+            "sound": None,
+        }
+        bench.engine.measure(2, heart_rate=73)
+        bench.engine.change(2, (), "alarms", "session", alarms=(alarm(1),), session=session())
+        change = (await screen.next())["changes"]
+        assert set(change) == {"2"}
+        assert set(change["2"]) == {"alarms", "phase", "audio"}
+        assert [each["id"][-1] for each in change["2"]["alarms"]] == ["1"]
+        bench.engine.measure(2, heart_rate=74)
+        bench.engine.measure(1, heart_rate=60)
+        assert set((await screen.next())["changes"]) == {"1"}
+
+    bench.run(scenario())
+
+
+def test_a_page_without_numbers_hears_alarms_alone(bench):
+    async def scenario() -> None:
+        screen = bench.watch(chairs="-", alarms="all")
+        first = (await screen.next())["snapshot"]
+        assert set(first) == {"1", "2"}
+        assert not any("points" in chair for chair in first.values())
+        bench.engine.change(1, (), "alarms", alarms=(alarm(1),))
+        assert set((await screen.next())["changes"]) == {"1"}
+
+    bench.run(scenario())
+
+
+def test_the_alarms_of_other_chairs_are_never_cut_however_slow_the_reader(bench):
+    async def scenario() -> None:
+        screen = bench.watch(chairs="-", alarms="all")
+        await screen.next()
+        for number in range(BEHIND_CHANGES + 2):
+            bench.engine.measure(2, heart_rate=number)
+            bench.engine.change(2, (), "alarms", alarms=(alarm(number + 1),))
+        (newest,) = (await screen.next())["changes"]["2"]["alarms"]
+        assert UUID(newest["id"]) == UUID(int=BEHIND_CHANGES + 2)
+        assert screen.waiting == 0
+
+    bench.run(scenario())
+
+
+# Receipts: what a screen says that it shows.
+
+ONE, TWO = str(UUID(int=1)), str(UUID(int=2))
+
+
+class Receipts:
+    """A bench whose chairs have an open alarm each; what the screens say lands in ``seen``."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        self.bench = Bench(on_shown=lambda *receipt: self.seen.append(receipt))
+        calls = (CallView(CallStage.ALL_SCREENS, "", NOON), CallView(CallStage.SECOND, "ben", NOON))
+        for chair in (1, 2):
+            self.bench.engine.change(chair, (), "alarms", alarms=(alarm(chair, calls=calls),))
+
+    async def after(self, screen: Wire) -> list[tuple[Any, ...]]:
+        """What has arrived once all that ``screen`` said is read."""
+        for _ in range(screen._heard.qsize() + 10):
+            await asyncio.sleep(0)
+        return self.seen
+
+
+def shown(*receipts: tuple[Any, ...]) -> str:
+    return json.dumps({"shown": receipts})
+
+
+def test_a_receipt_names_whoever_looks_and_is_passed_on_once():
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        ana = receipts.bench.watch("ana", chairs="1", alarms="all")
+        await ana.next()
+        ana.say(shown((1, ONE, None), (2, TWO, None)))
+        alarms = [(1, UUID(int=1), "ana", None), (2, UUID(int=2), "ana", None)]
+        assert await receipts.after(ana) == alarms
+        known = (alarm(1, shown_to=("ana",)),)
+        receipts.bench.engine.change(1, (), "alarms", alarms=known)
+        ana.say(shown((1, ONE, None)))
+        assert await receipts.after(ana) == alarms
+
+    receipts.bench.run(scenario())
+
+
+def test_only_who_was_called_can_say_that_the_call_was_seen():
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        for viewer in ("ana", "ben", "screen: Door"):
+            screen = receipts.bench.watch(viewer)
+            await screen.next()
+            screen.say(shown((1, ONE, "second"), (1, ONE, "all_screens"), (1, ONE, "prompt")))
+            await receipts.after(screen)
+        assert receipts.seen == [(1, UUID(int=1), "ben", CallStage.SECOND)]
+
+    receipts.bench.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "no json",
+        "[]",
+        "{}",
+        '{"shown": 7}',
+        '{"shown": [7]}',
+        '{"shown": [[1, "no id", null]]}',
+        '{"shown": [[1, 7, null]]}',
+        '{"shown": [[Infinity, "00000000-0000-0000-0000-000000000001", null]]}',
+        shown((1, ONE, "forgotten")),
+        shown((99, ONE, None)),
+        shown((2, ONE, None)),  # that alarm is not of this chair
+        shown((1, str(UUID(int=9)), None)),
+        shown((1, ONE, None), (1, ONE)),
+        shown(*[(1, ONE, None)] * 200),
+        "[" * 3000,
+    ],
+)
+def test_what_is_no_receipt_is_nothing_and_harms_nobody(text):
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        screen = receipts.bench.watch("ana")
+        await screen.next()
+        screen.say(text)
+        screen.say(None, kind="bytes")
+        assert await receipts.after(screen) == []
+        receipts.bench.engine.measure(1, heart_rate=72)
+        assert "changes" in await screen.next()  # and it is served as before
+        screen.say(shown((1, ONE, None)))
+        assert len(await receipts.after(screen)) == 1
+
+    receipts.bench.run(scenario())
+
+
+def test_a_screen_nobody_is_known_to_look_at_has_seen_nothing():
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        screen = receipts.bench.watch()
+        assert (await screen.next())["viewer"] is None
+        screen.say(shown((1, ONE, None)))
+        assert await receipts.after(screen) == []
+
+    receipts.bench.run(scenario())
+
+
+def test_a_chair_that_a_screen_does_not_hear_cannot_be_seen_there():
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        screen = receipts.bench.watch("ana", chairs="1")
+        assert (await screen.next())["viewer"] == "ana"
+        screen.say(shown((2, TWO, None)))
+        assert await receipts.after(screen) == []
+
+    receipts.bench.run(scenario())
+
+
+def test_a_flood_of_receipts_is_cut_to_a_few_a_second():
+    receipts = Receipts()
+
+    async def scenario() -> None:
+        screen = receipts.bench.watch("ana")
+        await screen.next()
+        for _ in range(500):
+            screen.say(shown((1, ONE, None)))
+        assert RECEIPTS_AT_ONCE <= len(await receipts.after(screen)) <= RECEIPTS_AT_ONCE + 2
+
+    receipts.bench.run(scenario())
+
+
+def test_a_flood_does_not_keep_a_sign_in_alive():
+    bench = Bench(recheck_s=0.02)
+
+    async def scenario() -> None:
+        screen = Wire()
+
+        async def still_signed_in() -> bool:
+            return False
+
+        screen.state.still_signed_in = still_signed_in
+        task = asyncio.create_task(bench.hub.serve(screen))  # type: ignore[arg-type]
+        await screen.next()
+        while not task.done():
+            screen.say("x")
+            await asyncio.sleep(0)
+        assert screen.closed == (1008, "signed out")
 
     bench.run(scenario())
 
@@ -469,6 +776,9 @@ def test_two_hours_of_all_that_a_monitor_sends_fit_in(bench):
         ({"window": "long"}, 4400, "window must be a whole number"),
         ({"chairs": "1,two"}, 4400, "chairs must be whole numbers"),
         ({"chairs": "98,99"}, 4404, "none of these chairs"),
+        ({"chairs": "-"}, 4404, "none of these chairs"),
+        ({"chairs": "-1,x"}, 4400, "chairs must be whole numbers"),
+        ({"alarms": "some"}, 4400, "alarms must be all"),
     ],
 )
 def test_a_request_that_means_nothing_is_refused_in_words(bench, query, code, words):
