@@ -19,8 +19,14 @@ CHAIR = "chair-number"
 TREND = "chair-trend"
 TREND_MARKS = "chair-trend-marks"
 
+WILL_CHANGE = "limits-will-change"
+
 # The review page.
 SESSIONS_GRID = "sessions-grid"
+
+# The alarm list.
+ALARMS_GRID = "alarms-grid"
+ALARMS_OPEN = "alarms-open"
 
 
 def tile_head(chair: Any) -> Id:
@@ -60,6 +66,31 @@ def field(about: Any) -> Id:
 def acknowledge(about: Any) -> Id:
     """The button that acknowledges one alarm."""
     return {"type": "acknowledge", "about": about}
+
+
+def ask(group: Any, about: Any) -> Id:
+    """A button that asks something of the alarms: "sound", "signs", "limits", "probe"."""
+    return {"type": "ask", "group": group, "about": about}
+
+
+def ask_field(group: Any, about: Any) -> Id:
+    """One field that goes with the buttons of its group."""
+    return {"type": "ask-field", "group": group, "about": about}
+
+
+def limit(metric: Any, direction: Any, priority: Any) -> Id:
+    """The field with the value that one alarm limit is to have."""
+    return {"type": "limit", "metric": metric, "direction": direction, "priority": priority}
+
+
+def fill(about: Any) -> Id:
+    """A button that fills the fields of the limits: "suggested", or "preset"."""
+    return {"type": "fill", "about": about}
+
+
+def alarm_filter(about: Any) -> Id:
+    """One of the filters over the alarm list: a column, or "text"."""
+    return {"type": "alarm-filter", "about": about}
 
 
 def answer(about: Any, value: Any) -> Id:
