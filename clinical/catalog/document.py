@@ -44,6 +44,11 @@ class Table:
             raise Malformed(file, 0, "a readable file", str(error.strerror)) from error
         except UnicodeDecodeError as error:
             raise Malformed(file, 1, "UTF-8 text", str(error.reason)) from error
+        return cls.of(file, text)
+
+    @classmethod
+    def of(cls, file: Path, text: str) -> Table:
+        """The ``text`` that ``file`` would hold. Raises Malformed where it is not TOML."""
         try:
             return cls(file, text, tomllib.loads(text), 1)
         except tomllib.TOMLDecodeError as error:
@@ -93,6 +98,27 @@ class Table:
             raise self.wrong(key, expected, value)
         return value
 
+    def text(self, key: str) -> str:
+        """A text that is more than blanks."""
+        text: str = self.take(key, str)
+        return self.checked(key, text, lambda t: bool(t.strip()), "a text")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        texts: list[object] = self.take(key, list)
+        are_right = bool(texts) and all(isinstance(text, str) and text.strip() for text in texts)
+        if not are_right:
+            raise self.wrong(key, "a list of texts, at least one", texts)
+        return tuple(map(str, texts))
+
+    def named(self, key: str, name: str) -> str:
+        """The record knows an entry by its name, and a restart finds it by that of its file."""
+        given: str = self.take(key, str)
+        return self.checked(key, given, lambda n: n == name, f"{name}, as its file is named")
+
+    def version(self) -> int:
+        version: int = self.take("version", int)
+        return self.checked("version", version, lambda v: v >= 1, "1 or more")
+
     def table(self, key: str, default: Any = REQUIRED) -> Table:
         values: Mapping[str, Any] = self.take(key, dict, default)
         return Table(self._file, self._text, values, self.line_of(key))
@@ -126,6 +152,9 @@ class Table:
             if line.endswith("]"):
                 break
         return [*(inline + [start] * len(rows))[: len(rows)], number + 1]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

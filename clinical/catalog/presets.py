@@ -1,4 +1,4 @@
-"""Which presets can a session start with: those that ship, and the clinic's own editions?"""
+"""Which presets can a session start with, and how far may a limit of one be moved?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from clinical.catalog.loader import Preset, UnknownEntry, load_presets
+from clinical.catalog.loader import UnknownEntry, readable_presets
+from clinical.catalog.preset import NOT_MOVED, LimitKey, Preset, outward
+from clinical.vitals import NATURE
 
 Edition = tuple[str, int]  # name and version
 
@@ -51,5 +53,64 @@ class Presets:
 
 @cache
 def shipped() -> Presets:
-    """The presets that come with Vigil; nobody has signed them."""
-    return Presets({(preset.name, preset.version): preset for preset in load_presets()})
+    """The presets that come with Vigil; nobody has signed them.
+
+    A file that cannot be read is left out: ``readable_presets`` says which and why.
+    """
+    presets, _refused = readable_presets()
+    return Presets({(preset.name, preset.version): preset for preset in presets})
+
+
+def allowed(
+    preset: Preset, key: LimitKey, moved: Mapping[LimitKey, float] = NOT_MOVED
+) -> tuple[float, float] | None:
+    """From where to where one limit may be moved while the others stand as ``moved``: inside its
+    bounds, and not across a limit of another priority. None where it stays as it is."""
+    metric, direction, priority = key
+    own = preset.movable(*key)
+    if own is None:
+        return None
+    low, high = preset.bounds[metric, direction]
+    for other in preset.in_force(None, moved):
+        if (other.metric, other.direction) != (metric, direction) or not other.is_plain:
+            continue
+        is_worse = other.priority.rank > priority.rank
+        if other.priority is not priority:
+            if is_worse is (outward(direction) > 0):
+                high = min(high, other.value)
+            else:
+                low = max(low, other.value)
+    return low, high
+
+
+def why_not(preset: Preset, moved: Mapping[LimitKey, float]) -> str | None:
+    """Why a session must not have ``moved`` limits, all of them together; None where it may.
+
+    Names the limit, where it may be and where it was put: the bounds first, then the neighbours. A
+    limit is a whole number, as the screen prints it.
+    """
+    for key, value in moved.items():
+        own = preset.movable(*key)
+        if own is None:
+            return f"the {_words(key)} limit of the preset {preset.name} cannot be moved"
+        low, high = preset.bounds[key[0], key[1]]
+        if not low <= value <= high or value != round(value):
+            return f"{_words(key)} limit: expected {low:g} to {high:g}, got {value:g}"
+    for key, value in moved.items():
+        span = allowed(preset, key, moved)
+        if span is not None and not span[0] <= value <= span[1]:
+            return f"{_words(key)} limit: {_neighbour(key, span, value)}, got {value:g}"
+    return None
+
+
+def _words(key: LimitKey) -> str:
+    """HR, medium priority, high side."""
+    metric, direction, priority = key
+    return f"{NATURE[metric].label} {priority} priority {direction} side"
+
+
+def _neighbour(key: LimitKey, span: tuple[float, float], value: float) -> str:
+    low, high = span
+    side = "a worse limit lies further out"
+    wanted = f"at least {low:g}" if value < low else f"at most {high:g}"
+    return f"{side}: expected {wanted}"
