@@ -25,6 +25,15 @@ class StoredPeople:
                 return None
             return Actor(row.user, row.name, Role(row.role)), row.password_hash
 
+    def staff(self) -> tuple[Actor, ...]:
+        """Everyone who can sign in, by name."""
+        with self._database.reading() as db:
+            return tuple(
+                Actor(row.user, row.name, Role(row.role))
+                for row in people.list_users(db)
+                if row.deactivated_at is None
+            )
+
     def start_sign_in(self, user: str, token_hash: str, now: datetime) -> None:
         with self._database.writing() as db:
             people.start_sign_in(db, user=user, token_hash=token_hash, now=now)

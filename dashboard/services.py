@@ -5,16 +5,19 @@ No Dash here: a test, or a program without a screen, can build these too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clinical.catalog.presets import Presets, shipped
 from clinical.clock import Clock
 from clinical.ports import Desk
+from clinical.sign_off import Actor
 from clinical.snapshot import LiveSnapshot
 
 if TYPE_CHECKING:  # pages that read no record run without the database
     from dashboard.live import LiveHub
+    from dashboard.screens import Screens
     from storage.database import Database
 
 
@@ -33,7 +36,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``snapshot`` gives the newest picture of all chairs; it returns at once and never blocks."""
+    """``snapshot`` gives the newest picture of all chairs; it returns at once and never blocks.
+
+    So does ``presets``: every edition that a session can start with. ``staff`` are those with an
+    account, by name; it blocks for a short query.
+    """
 
     desk: Desk
     snapshot: Callable[[], LiveSnapshot]
@@ -41,3 +48,6 @@ class Services:
     database: Database
     clock: Clock
     site: Site
+    presets: Callable[[], Presets] = shipped
+    staff: Callable[[], Sequence[Actor]] = tuple
+    screens: Screens | None = None  # none: no wall can be paired
