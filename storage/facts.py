@@ -12,15 +12,21 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from clinical.record import (
+    AlarmCalled,
     AlarmEvent,
+    AlarmShown,
+    AlarmSwitched,
+    AudioChanged,
     BaselineLocked,
     CuffAllowed,
     CuffOrdered,
     Fact,
     Gap,
     ItemAnswered,
+    LimitChanged,
     LinkChanged,
     PhaseChanged,
+    ProbePlaced,
     Reading,
     Remarked,
     SessionOpened,
@@ -28,18 +34,24 @@ from clinical.record import (
     StoredSession,
     Vitals,
 )
-from storage import alarms, bedside, checklists, observations, sessions, sign_offs
+from storage import alarms, bedside, checklists, controls, observations, sessions, sign_offs
 from storage.ledger import UnknownSession, rows_of
 from storage.models import (
+    AlarmCalledRow,
     AlarmEventRow,
+    AlarmShownRow,
+    AlarmSwitchRow,
     AnswerRow,
+    AudioChangeRow,
     BaselineRow,
     CuffAllowedRow,
     CuffOrderRow,
     GapRow,
+    LimitChangeRow,
     LinkChangeRow,
     NumberedRow,
     PhaseChangeRow,
+    ProbePlacedRow,
     RemarkRow,
     SessionRow,
     SignOffRow,
@@ -50,6 +62,12 @@ RareFact = (
     | PhaseChanged
     | BaselineLocked
     | AlarmEvent
+    | AlarmCalled
+    | AlarmShown
+    | AudioChanged
+    | AlarmSwitched
+    | LimitChanged
+    | ProbePlaced
     | LinkChanged
     | Remarked
     | CuffAllowed
@@ -64,6 +82,12 @@ RECORD: dict[type[RareFact], Callable[..., object]] = {
     PhaseChanged: sessions.record_phase,
     BaselineLocked: sessions.record_baseline,
     AlarmEvent: alarms.record_alarm_event,
+    AlarmCalled: alarms.record_call,
+    AlarmShown: alarms.record_shown,
+    AudioChanged: controls.record_audio,
+    AlarmSwitched: controls.record_switch,
+    LimitChanged: controls.record_limit,
+    ProbePlaced: controls.record_probe,
     LinkChanged: sessions.record_link,
     Remarked: bedside.record_remark,
     CuffAllowed: bedside.record_cuff_allowed,
@@ -77,6 +101,12 @@ OF_ROW: dict[type[NumberedRow], Callable[[Any, UUID], RareFact]] = {
     PhaseChangeRow: sessions.phase_of,
     BaselineRow: sessions.baseline_of,
     AlarmEventRow: alarms.alarm_event_of,
+    AlarmCalledRow: alarms.call_of,
+    AlarmShownRow: alarms.shown_of,
+    AudioChangeRow: controls.audio_of,
+    AlarmSwitchRow: controls.switch_of,
+    LimitChangeRow: controls.limit_of,
+    ProbePlacedRow: controls.probe_of,
     LinkChangeRow: sessions.link_of,
     RemarkRow: bedside.remark_of,
     CuffAllowedRow: bedside.cuff_allowed_of,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, UniqueConstraint
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -127,6 +127,7 @@ class SessionRow(Row, table=True):
     monitors: str | None = (
         None  # JSON: [{"name", "proof"}, ...]; null before there was more than GE
     )
+    second: str | None = None  # null before anyone could be named
 
 
 class NumberedRow(Row):
@@ -183,6 +184,67 @@ class AlarmEventRow(NumberedRow, table=True):
     phase: str | None
     text: str
     by: str
+    reason: str | None = None  # null before one could be given
+    audio: str | None = None  # null before the sound could be paused: it was on
+
+
+class AlarmCalledRow(NumberedRow, table=True):
+    __tablename__ = "alarm_called"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    alarm_id: UUID
+    stage: str
+    to: str
+
+
+class AlarmShownRow(NumberedRow, table=True):
+    __tablename__ = "alarm_shown"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    alarm_id: UUID
+    to: str
+    stage: str | None
+
+
+class AudioChangeRow(NumberedRow, table=True):
+    __tablename__ = "audio_change"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    state: str
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str
+
+
+class AlarmSwitchRow(NumberedRow, table=True):
+    __tablename__ = "alarm_switch"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    metric: str
+    is_off: bool
+    reason: str
+
+
+class LimitChangeRow(NumberedRow, table=True):
+    __tablename__ = "limit_change"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    metric: str
+    direction: str
+    priority: str
+    before: float
+    value: float
+    reason: str
+
+
+class ProbePlacedRow(NumberedRow, table=True):
+    __tablename__ = "probe_placed"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    is_on_cuff_arm: bool
 
 
 class LinkChangeRow(NumberedRow, table=True):
@@ -359,6 +421,68 @@ class CommandRow(Row, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class PresetEditionRow(Row, table=True):
+    """A clinic's own edition of a preset: ``body`` is the whole of it, as TOML text.
+
+    Versions up to 99 are shipped as files and never here.
+    """
+
+    __tablename__ = "preset_edition"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    id: int = Field(default=None, primary_key=True)
+    name: str
+    version: int
+    parent_name: str
+    parent_version: int
+    body: str
+    reason: str
+    by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PresetApprovalRow(Row, table=True):
+    """A medical director signed an edition, shipped or the clinic's own; each director once."""
+
+    __tablename__ = "preset_approval"
+    __table_args__ = (UniqueConstraint("name", "version", "by"),)
+
+    id: int = Field(default=None, primary_key=True)
+    name: str
+    version: int
+    by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ClinicSettingRow(Row, table=True):
+    """What the clinic set for all chairs, as JSON; of each ``name`` the newest counts."""
+
+    __tablename__ = "clinic_setting"
+
+    id: int = Field(default=None, primary_key=True)
+    name: str = Field(index=True)
+    value: str
+    by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PairedScreenRow(Row, table=True):
+    """A screen on a wall, which nobody is signed in at. As of a sign-in only the SHA-256 of its
+    token is kept. One that was revoked stays in the list."""
+
+    __tablename__ = "paired_screen"
+
+    id: int = Field(default=None, primary_key=True)
+    public_id: UUID = Field(default_factory=uuid4, unique=True)
+    name: str
+    token_hash: str = Field(unique=True)
+    paired_by: str
+    paired_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_by: str | None = None
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class AuditRow(Row, table=True):
     """Who did what, each row chained to the one before by its hash.
 
@@ -383,7 +507,6 @@ READING = Row.metadata.tables["reading"]
 VITAL_BESIDE = Row.metadata.tables["vital_beside"]
 READING_BESIDE = Row.metadata.tables["reading_beside"]
 
-# All but the accounts.
-APPEND_ONLY = tuple(
-    table for table in sorted(Row.metadata.tables) if table not in ("app_user", "sign_in")
-)
+# All but who may come in: accounts, sign-ins, screens.
+MUTABLE = ("app_user", "paired_screen", "sign_in")
+APPEND_ONLY = tuple(table for table in sorted(Row.metadata.tables) if table not in MUTABLE)

@@ -67,8 +67,9 @@ def record_gap(db: Session, gap: Gap, *, written_at: datetime) -> GapRow:
 
 
 def opened_of(row: SessionRow) -> SessionOpened:
-    fields = row.model_dump(exclude={"id", "fact_no", "public_id", "monitors"})
-    return SessionOpened(session=row.public_id, monitors=monitors_of(row), **fields)
+    fields = row.model_dump(exclude={"id", "fact_no", "public_id", "monitors", "second"})
+    fields |= {"monitors": monitors_of(row), "second": row.second or ""}
+    return SessionOpened(session=row.public_id, **fields)
 
 
 def monitors_of(row: SessionRow) -> tuple[Listened, ...]:

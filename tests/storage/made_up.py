@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,15 +10,23 @@ from clinical.alarms import AlarmKind, AlarmPriority, Direction
 from clinical.links import CuffOrder, LinkState
 from clinical.phases import SessionPhase
 from clinical.record import (
+    AlarmCalled,
     AlarmChange,
     AlarmEvent,
+    AlarmShown,
+    AlarmSwitched,
+    AudioChanged,
+    AudioState,
     BaselineLocked,
+    CallStage,
     CuffAllowed,
     CuffOrdered,
     Gap,
     ItemAnswered,
+    LimitChanged,
     LinkChanged,
     PhaseChanged,
+    ProbePlaced,
     Reading,
     Remarked,
     SessionOpened,
@@ -213,10 +222,23 @@ def whole_session() -> list[RareFact]:
         Remarked(SESSION, after(400), "masimo-ascii1", Metric.SPO2, "sensor off patient"),
         CuffAllowed(SESSION, after(410), "kim", is_allowed=True),
         CuffOrdered(SESSION, after(420), "anna", CuffOrder.START, "dinamap"),
-        alarm(alarm_id=alarm_id, at=after(900)),
+        LimitChanged(
+            *(SESSION, after(430), "kim", Metric.NIBP_SYSTOLIC, Direction.HIGH),
+            *(AlarmPriority.MEDIUM, 170.0, 160.0, "hypertensive"),
+        ),
+        AlarmSwitched(SESSION, after(440), "kim", Metric.SPO2, is_off=True, reason="cold hand"),
+        ProbePlaced(SESSION, after(450), "anna", is_on_cuff_arm=True),
+        AudioChanged(SESSION, after(890), "anna", AudioState.PAUSED, after(1010)),
+        replace(alarm(alarm_id=alarm_id, at=after(900)), audio=AudioState.PAUSED),
+        AlarmShown(SESSION, after(901), alarm_id, "anna"),
+        AlarmCalled(SESSION, after(905), alarm_id, CallStage.SECOND, "kim"),
+        AlarmShown(SESSION, after(907), alarm_id, "kim", CallStage.SECOND),
         LinkChanged(SESSION, after(950), LinkState.DISCONNECTED, "the cable is out"),
         Gap(SESSION, after(955), after(990), "the monitor was not heard"),
-        alarm(AlarmChange.ACKNOWLEDGED, alarm_id=alarm_id, at=after(910), by="anna"),
+        replace(
+            alarm(AlarmChange.ACKNOWLEDGED, alarm_id=alarm_id, at=after(910), by="anna"),
+            reason="repeated, agrees",
+        ),
         alarm(AlarmChange.CLEARED, alarm_id=alarm_id, at=after(1200)),
         phase(SessionPhase.RECOVERY, at=after(2710)),
         first,

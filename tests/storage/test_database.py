@@ -14,6 +14,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from clinical.record import AlarmEvent, AudioState, ProbePlaced
 from clinical.vitals import Metric
 from storage import facts
 from storage.database import ALEMBIC_INI, SchemaTooNew, migrate, open_database
@@ -168,6 +169,35 @@ def test_a_record_of_the_first_version_is_taken_over_with_all_that_is_in_it(alem
     database.close()
 
 
+def test_a_record_of_the_second_version_is_taken_over_and_given_back(alembic, tmp_path):
+    """Up with what was in it, down without the new facts, up again: the old ones are as before."""
+    url = f"sqlite:///{tmp_path / 'scratch.sqlite'}"
+    alembic(command.upgrade, "0002")
+    old = create_engine(url)
+    with old.begin() as db:
+        for statement in (*OLD_SESSION[:3], *SECOND_SESSION):
+            db.execute(text(statement))
+    old.dispose()
+    for _ in range(2):
+        alembic(command.upgrade, "head")
+        database = open_database(url)
+        with database.reading() as db:
+            (stored,) = facts.stored_sessions(db)
+        session, opened = stored.opened.session, stored.opened
+        assert (opened.monitors[0].name, opened.second) == ("masimo-ascii1", "")
+        (alarm,) = (fact for fact in stored.facts if isinstance(fact, AlarmEvent))
+        assert (alarm.text, alarm.reason, alarm.audio) == ("** SYS 172 > 160", "", AudioState.ON)
+        placed = ProbePlaced(session, opened.at, "anna", is_on_cuff_arm=True)
+        with database.writing() as db:
+            facts.append(db, placed, written_at=opened.at)
+        with database.reading() as db:
+            assert facts.facts_of(db, session=session) == (*stored.facts, placed)
+        with pytest.raises(DatabaseError, match="append-only"), database.writing() as db:
+            db.execute(text("DELETE FROM probe_placed"))
+        database.close()
+        alembic(command.downgrade, "0002")
+
+
 OLD_SESSION = (
     "INSERT INTO fact VALUES (1, 'x', '2026-11-22 09:00:00.000000')",
     "INSERT INTO fact VALUES (2, 'x', '2026-11-22 09:00:00.000000')",
@@ -180,4 +210,11 @@ OLD_SESSION = (
     "INSERT INTO link_change VALUES (3, 1, '2026-11-22 09:00:00.000000', 'live', '')",
     "INSERT INTO vital (session_id, t_ms, heart_rate, hr_source) VALUES (1, 1000, 71, 'ecg')",
     "INSERT INTO reading VALUES (1, 1000, 'nibp_systolic', 'nibp', 120, 'valid', NULL, 'n1')",
+)
+SECOND_SESSION = (
+    OLD_SESSION[3].removesuffix(")") + """, '[{"name": "masimo-ascii1", "proof": "capture"}]')""",
+    "INSERT INTO alarm_event VALUES (2, 1, 1, '55555555222243338444555555555555', 'raised', "
+    "'2026-11-22 09:10:00.000000', 'nibp_systolic high', 'physiological', 'medium', "
+    "'nibp_systolic', 'high', 172, 160, 172, 0, 'infusing', '** SYS 172 > 160', '')",
+    "INSERT INTO link_change VALUES (3, 1, '2026-11-22 09:00:00.000000', 'live', '', 'dinamap')",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,15 +16,22 @@ from sqlalchemy.exc import IntegrityError
 
 from clinical.phases import SessionPhase
 from clinical.record import (
+    AlarmCalled,
     AlarmEvent,
+    AlarmShown,
+    AlarmSwitched,
+    AudioChanged,
     BaselineLocked,
     CuffAllowed,
     CuffOrdered,
+    Fact,
     Gap,
     ItemAnswered,
+    LimitChanged,
     LinkChanged,
     Listened,
     PhaseChanged,
+    ProbePlaced,
     Reading,
     Remarked,
     SessionOpened,
@@ -60,18 +68,30 @@ st.register_type_strategy(float, VALUES)
 st.register_type_strategy(int, SMALL)
 st.register_type_strategy(datetime, TIMES)
 
-OF_SESSION = {"session": st.just(SESSION)}
+
+def built(kind, **given):
+    """Facts of ``kind``; the fields that have a default are drawn as well."""
+    drawn = {field.name: ... for field in fields(kind)}
+    return st.builds(kind, **drawn | {"session": st.just(SESSION)} | given)
+
+
 RARE = {
-    "phase": st.builds(PhaseChanged, **OF_SESSION),
-    "baseline": st.builds(BaselineLocked, **OF_SESSION),
-    "alarm": st.builds(AlarmEvent, **OF_SESSION),
-    "link": st.builds(LinkChanged, **OF_SESSION),
-    "remark": st.builds(Remarked, **OF_SESSION),
-    "cuff allowed": st.builds(CuffAllowed, **OF_SESSION),
-    "cuff ordered": st.builds(CuffOrdered, **OF_SESSION),
-    "gap": st.builds(Gap, **OF_SESSION),
-    "answer": st.builds(ItemAnswered, replaces=st.none(), **OF_SESSION),
-    "signature": st.builds(StatementSigned, signature=st.builds(Signature), **OF_SESSION),
+    "phase": built(PhaseChanged),
+    "baseline": built(BaselineLocked),
+    "alarm": built(AlarmEvent),
+    "call": built(AlarmCalled),
+    "shown": built(AlarmShown),
+    "audio": built(AudioChanged),
+    "switched": built(AlarmSwitched),
+    "limit": built(LimitChanged),
+    "probe": built(ProbePlaced),
+    "link": built(LinkChanged),
+    "remark": built(Remarked),
+    "cuff allowed": built(CuffAllowed),
+    "cuff ordered": built(CuffOrdered),
+    "gap": built(Gap),
+    "answer": built(ItemAnswered, replaces=st.none()),
+    "signature": built(StatementSigned, signature=st.builds(Signature)),
 }
 
 
@@ -148,7 +168,7 @@ def test_a_rare_fact_comes_back_as_it_went_in(database, kind, data):
 
 
 @FEW
-@given(fact=st.builds(SessionOpened))
+@given(fact=built(SessionOpened, session=st.uuids()))
 def test_a_session_comes_back_as_it_was_opened(database, fact):
     with undone(database) as db:
         facts.append(db, fact, written_at=T0)
@@ -185,10 +205,17 @@ def points(database, since=T0):
         return observations.chair_points(db, session=SESSION, since=since)
 
 
+def test_every_kind_of_fact_has_its_rows_and_is_among_those_made_up():
+    assert {*facts.RECORD, Vitals, Reading} == {*get_args(Fact)}
+    assert {type(fact) for fact in whole_session()} == {*facts.RECORD}
+
+
 def test_a_session_comes_back_in_the_order_it_was_written(database):
     record(database, *(written := whole_session()))
     with database.reading() as db:
         assert facts.facts_of(db, session=SESSION) == tuple(written)
+        (stored,) = facts.stored_sessions(db)
+    assert stored.facts == tuple(written)
 
 
 def test_an_alarm_of_an_empty_chair_is_of_no_session(database):

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from clinical.vitals import CONTINUOUS
-from storage import audit, facts
+from storage import audit, facts, presets, settings
 from storage.models import APPEND_ONLY, FACT, VITAL, CommandRow, UtcDateTime
 from tests.storage.made_up import NURSE, T0, cuff, frame, whole_session
 
@@ -71,6 +71,11 @@ def full(database):
             facts.append(db, fact, written_at=T0)
         db.add(CommandRow(command_id=uuid4(), kind="AnswerItem", by=NURSE.user, at=T0))
         audit.append(db, at=T0, by=NURSE.user, action="AnswerItem")
+        edition = {"name": "own", "version": 101, "by": "dora", "now": T0}
+        parent = {"parent_name": "ketamine-adult", "parent_version": 1}
+        presets.add_edition(db, **edition, **parent, body="", reason="")
+        presets.approve(db, **edition)
+        settings.put_setting(db, name="sound_floor", value=0.4, by="dora", now=T0)
     return database
 
 
