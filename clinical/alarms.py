@@ -109,7 +109,7 @@ class AlarmLimit:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a number of its own, which a nurse may move: of no baseline, beside none."""
+        """Whether it is a number of its own, of no baseline and beside no other sign."""
         return self.beside is None and self.change is None
 
     @property
@@ -205,11 +205,13 @@ class Condition:
     limits: tuple[AlarmLimit, ...]
     standings: tuple[Standing, ...]
     off_delay_s: float
+    looks_beside: frozenset[Metric] = frozenset()  # the other signs that its limits ask for
 
     @classmethod
     def of(cls, limits: Sequence[AlarmLimit], off_delay_s: float) -> Condition:
         ordered = tuple(sorted(limits, key=lambda limit: (-limit.priority.rank, limit.delay_s)))
-        return cls(ordered, tuple(Standing() for _ in ordered), off_delay_s)
+        beside = frozenset(limit.beside.metric for limit in limits if limit.beside is not None)
+        return cls(ordered, tuple(INSIDE for _ in ordered), off_delay_s, beside)
 
     @property
     def worst(self) -> tuple[AlarmLimit, Standing] | None:

@@ -8,22 +8,30 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from clinical.alarms import AlarmKind, AlarmPriority, Condition, Direction
+from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Condition, Direction
 from clinical.bedside import BedsideMonitor, Given, order_of
-from clinical.catalog.loader import Preset, load_checklist, load_preset
+from clinical.catalog.loader import LimitKey, Preset, UnknownEntry, load_checklist
+from clinical.catalog.presets import Presets, shipped
 from clinical.checklist import Checklist
 from clinical.links import CuffOrder, LinkEvent
 from clinical.phases import SessionPhase
 from clinical.record import (
+    AlarmCalled,
     AlarmChange,
     AlarmEvent,
+    AlarmShown,
+    AlarmSwitched,
+    AudioChanged,
+    AudioState,
     BaselineLocked,
     CuffAllowed,
     CuffOrdered,
     Fact,
     Gap,
     ItemAnswered,
+    LimitChanged,
     PhaseChanged,
+    ProbePlaced,
     Remarked,
     SessionOpened,
     StatementSigned,
@@ -36,6 +44,7 @@ Pressures = tuple[float | None, float | None, float | None]
 PRESSURES = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
 DATA_LOST = "DATA LOST"
 MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
+CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
 BESIDE = timedelta(seconds=15)  # what is older than this when a cuff ends is not of that set
 
 
@@ -60,14 +69,35 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlarm:
-    """A condition that was raised and has not cleared. ``worst`` is in the metric's unit."""
+    """A condition that was raised and has not cleared. ``worst`` is in the metric's unit.
+
+    ``unseen`` is the worst that it said since somebody last acknowledged it: what stays on the
+    screen where it ends before anybody does. ``called_from`` is when it last became news.
+    """
 
     alarm_id: UUID
     onset_at: datetime
     signal: Signal
     worst: float | None
+    called_from: datetime
+    unseen: Signal | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    is_latched: bool = False  # it has ended
+    confirmed_at: datetime | None = None
+    calls: tuple[AlarmCalled, ...] = ()
+    shown: tuple[AlarmShown, ...] = ()
+
+    @property
+    def is_unanswered(self) -> bool:
+        return self.acknowledged_by is None and not self.is_latched
+
+
+class Repeat(NamedTuple):
+    """A second cuff reading that is asked for, since when, and the conditions it is about."""
+
+    asked_at: datetime
+    conditions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +125,9 @@ class SessionState:
     opened: SessionOpened
     preset: Preset
     checklist: Checklist
+    limits: tuple[AlarmLimit, ...]  # in force: baseline and moved ones worked in
     conditions: Mapping[tuple[Metric, Direction], Condition]
+    moved: Mapping[LimitKey, float] = field(default_factory=dict)  # for this session
     phase: SessionPhase = SessionPhase.SCHEDULED
     phase_since: datetime | None = None
     infusion_started_at: datetime | None = None
@@ -104,6 +136,8 @@ class SessionState:
     answers: Mapping[str, ItemAnswered] = field(default_factory=dict)
     signatures: Mapping[str, StatementSigned] = field(default_factory=dict)
     alarms: Mapping[str, OpenAlarm] = field(default_factory=dict)
+    # What nobody had seen of a latched alarm when its condition came back: still unseen then.
+    left_unseen: Mapping[str, Signal] = field(default_factory=dict)
     # While a sign is in here its raised limits are suspended: they wait for the next value.
     lost: Mapping[Metric, LostAlarm] = field(default_factory=dict)
     seen_at: Mapping[Metric, datetime] = field(default_factory=dict)  # last believable value
@@ -120,6 +154,25 @@ class SessionState:
     may_start_cuff: bool = False
     cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since
     cuff_cancelled_at: datetime | None = None
+    cuff_up_since: datetime | None = None  # it is being inflated, as far as anybody says
+    is_probe_on_cuff_arm: bool = False
+    repeat: Repeat | None = None
+    audio: AudioChanged | None = None  # None: on, and never touched
+    switched_off: Mapping[Metric, AlarmSwitched] = field(default_factory=dict)
+
+    def audio_at(self, now: datetime) -> AudioState:
+        """Whether the chair may sound; a pause ends by itself."""
+        audio = self.audio
+        if audio is None or (audio.until is not None and now >= audio.until):
+            return AudioState.ON
+        return audio.state
+
+    def spo2_waits_until(self, at: datetime) -> datetime | None:
+        """Until when low saturation is not judged, because the cuff stops the finger's blood."""
+        if not self.is_probe_on_cuff_arm or self.cuff_up_since is None:
+            return None
+        until = self.cuff_up_since + CUFF_STOPS_BLOOD
+        return until if at < until else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +190,7 @@ class ChairState:
     shown_from: Mapping[Metric, str] = field(default_factory=dict)  # where there are two
     latest: Mapping[Metric, Observation] = field(default_factory=dict)
     session: SessionState | None = None
+    presets: Presets = field(default_factory=shipped)
     is_recording: bool = True
     overrun_at: datetime | None = None  # when events were last lost
 
@@ -179,10 +233,19 @@ def pressures(cuff: Sequence[Observation]) -> Pressures:
     )
 
 
-def opened(fact: SessionOpened) -> SessionState:
-    """A session as it begins, with the limits and the checklist its first fact names."""
-    preset = load_preset(fact.preset)
-    return SessionState(fact, preset, load_checklist(fact.checklist), preset.conditions())
+def opened(fact: SessionOpened, presets: Presets) -> SessionState:
+    """A session as it begins, with the limits and the checklist its first fact names.
+
+    An edition that is no longer at hand must not leave a patient without limits: the newest one of
+    the same name steps in, and the screen shows which that is.
+    """
+    try:
+        preset = presets.edition(fact.preset, fact.preset_version)
+    except UnknownEntry:
+        preset = presets.newest(fact.preset)
+    limits = preset.in_force()
+    checklist = load_checklist(fact.checklist)
+    return SessionState(fact, preset, checklist, limits, preset.conditions(limits))
 
 
 def fold(session: SessionState, fact: Fact) -> SessionState:
@@ -191,7 +254,16 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
         case PhaseChanged():
             return _moved(session, fact)
         case BaselineLocked():
-            return replace(session, baseline=fact)
+            return _relimited(replace(session, baseline=fact))
+        case LimitChanged():
+            return _relimited(replace(session, moved=_moved_after(session, fact)))
+        case AudioChanged():
+            return replace(session, audio=fact)
+        case AlarmSwitched():
+            off = {m: each for m, each in session.switched_off.items() if m != fact.metric}
+            return replace(session, switched_off=off | ({fact.metric: fact} if fact.is_off else {}))
+        case ProbePlaced():
+            return replace(session, is_probe_on_cuff_arm=fact.is_on_cuff_arm)
         case ItemAnswered():
             return replace(session, answers={**session.answers, fact.item: fact})
         case StatementSigned():
@@ -200,16 +272,62 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
             return replace(session, may_start_cuff=fact.is_allowed)
         case CuffOrdered():
             if fact.order is CuffOrder.START:
-                return replace(session, cuff_started_at=fact.at)
-            return replace(session, cuff_started_at=None, cuff_cancelled_at=fact.at)
+                return with_cuff_up(replace(session, cuff_started_at=fact.at), fact.at)
+            cancelled = replace(session, cuff_started_at=None, cuff_up_since=None)
+            return replace(cancelled, cuff_cancelled_at=fact.at)
         case Remarked():
             key, text = (fact.monitor, fact.metric), fact.text
             others = {other: said for other, said in session.remarks.items() if other != key}
             said = {key: Remark(text, fact.at, text)} if text else {}
             return replace(session, remarks=others | said)
         case AlarmEvent():
-            return replace(session, alarms=_alarms_after(session.alarms, fact))
+            return _after_alarm(session, fact)
+        case AlarmCalled() | AlarmShown():
+            return replace(session, alarms=_carried(session.alarms, fact))
     return session
+
+
+def with_cuff_up(session: SessionState, at: datetime) -> SessionState:
+    """The session whose cuff has begun to inflate."""
+    conditions, key = session.conditions, (Metric.SPO2, Direction.LOW)
+    if session.is_probe_on_cuff_arm and key in conditions:
+        conditions = {**conditions, key: conditions[key].suspended()}
+    return replace(session, conditions=conditions, cuff_up_since=at)
+
+
+def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
+    before, name = session.alarms.get(fact.condition), fact.condition
+    left = {other: said for other, said in session.left_unseen.items() if other != name}
+    alarms = _alarms_after(session.alarms, fact)
+    if fact.change is AlarmChange.RAISED and name in session.left_unseen:
+        unseen = session.left_unseen[name]
+        if unseen.priority.rank > fact.priority.rank:
+            alarms = {**alarms, name: replace(alarms[name], unseen=unseen)}
+    elif fact.change is AlarmChange.RESET and not fact.by and before and before.unseen:
+        left[name] = before.unseen
+    repeat = _repeat_after(session.repeat, fact)
+    return replace(session, alarms=alarms, left_unseen=left, repeat=repeat)
+
+
+def _moved_after(session: SessionState, fact: LimitChanged) -> Mapping[LimitKey, float]:
+    """The moved limits; one that is put back to where the preset has it is not moved any more."""
+    key = (fact.metric, fact.direction, fact.priority)
+    others = {other: value for other, value in session.moved.items() if other != key}
+    own = session.preset.movable(*key)
+    return others if own is not None and own.value == fact.value else {**others, key: fact.value}
+
+
+def _relimited(session: SessionState) -> SessionState:
+    """The session under the limits that its baseline and its moved ones make."""
+    limits = session.preset.in_force(session.baseline, session.moved)
+    fresh = session.preset.conditions(limits)
+    conditions = {
+        key: session.conditions[key].relimited(condition.limits)
+        if key in session.conditions
+        else condition
+        for key, condition in fresh.items()
+    }
+    return replace(session, limits=limits, conditions=conditions)
 
 
 def _moved(session: SessionState, fact: PhaseChanged) -> SessionState:
@@ -224,34 +342,72 @@ def _moved(session: SessionState, fact: PhaseChanged) -> SessionState:
 def _alarms_after(alarms: Mapping[str, OpenAlarm], fact: AlarmEvent) -> Mapping[str, OpenAlarm]:
     before = alarms.get(fact.condition)
     rest = {name: alarm for name, alarm in alarms.items() if name != fact.condition}
+    after: OpenAlarm
     match fact.change:
-        case AlarmChange.CLEARED:
+        case AlarmChange.CLEARED | AlarmChange.RESET:
             return rest
+        case AlarmChange.RAISED:
+            signal = _signal_of(fact, fact.at)
+            after = OpenAlarm(fact.alarm_id, fact.at, signal, fact.worst, fact.at, signal)
+        case _ if before is None:
+            return alarms
+        case AlarmChange.ESCALATED:
+            signal, unseen = _signal_of(fact, before.onset_at), before.unseen
+            if unseen is None or unseen.priority.rank <= signal.priority.rank:
+                unseen = signal
+            after = OpenAlarm(before.alarm_id, before.onset_at, signal, fact.worst, fact.at, unseen)
+        case AlarmChange.EASED:
+            after = replace(before, signal=_signal_of(fact, before.onset_at), worst=fact.worst)
+        case AlarmChange.LATCHED:
+            signal = _signal_of(fact, before.onset_at)
+            after = replace(before, signal=signal, worst=fact.worst, unseen=signal, is_latched=True)
+        case AlarmChange.CONFIRMED:
+            after = replace(before, confirmed_at=fact.at)
         case AlarmChange.ACKNOWLEDGED:
-            if before is None:
-                return alarms
-            seen = replace(before, acknowledged_by=fact.by, acknowledged_at=fact.at)
-            return {**rest, fact.condition: seen}
-    signal = Signal(
+            after = replace(before, acknowledged_by=fact.by, acknowledged_at=fact.at, unseen=None)
+    return {**rest, fact.condition: after}
+
+
+def _signal_of(fact: AlarmEvent, onset_at: datetime) -> Signal:
+    return Signal(
         fact.condition,
         fact.kind,
         fact.priority,
         fact.text,
-        before.onset_at if before else fact.at,
+        onset_at,
         fact.metric,
         fact.direction,
         fact.value,
         fact.limit,
         fact.delay_s,
     )
-    after = OpenAlarm(fact.alarm_id, signal.onset_at, signal, fact.worst)
-    if before is not None and fact.change is AlarmChange.EASED:
-        after = replace(
-            after,
-            acknowledged_by=before.acknowledged_by,
-            acknowledged_at=before.acknowledged_at,
-        )
-    return {**rest, fact.condition: after}
+
+
+def _carried(
+    alarms: Mapping[str, OpenAlarm], fact: AlarmCalled | AlarmShown
+) -> Mapping[str, OpenAlarm]:
+    """The alarms after one of them was carried further, or was on a screen."""
+    for name, alarm in alarms.items():
+        if alarm.alarm_id == fact.alarm_id:
+            if isinstance(fact, AlarmCalled):
+                return {**alarms, name: replace(alarm, calls=(*alarm.calls, fact))}
+            return {**alarms, name: replace(alarm, shown=(*alarm.shown, fact))}
+    return alarms
+
+
+def _repeat_after(repeat: Repeat | None, fact: AlarmEvent) -> Repeat | None:
+    """A high cuff value asks for a second reading; when the alarm is less, or confirmed, or over,
+    it no longer does."""
+    if fact.kind is not AlarmKind.PHYSIOLOGICAL or fact.metric not in PRESSURES:
+        return repeat
+    is_news = fact.change in (AlarmChange.RAISED, AlarmChange.ESCALATED)
+    if is_news and fact.priority is AlarmPriority.HIGH:
+        others = repeat.conditions if repeat is not None and repeat.asked_at == fact.at else ()
+        return Repeat(fact.at, frozenset({*others, fact.condition}))
+    if repeat is None or fact.change is AlarmChange.ACKNOWLEDGED:
+        return repeat
+    left = repeat.conditions - {fact.condition}
+    return repeat._replace(conditions=left) if left else None
 
 
 def cuff_set(cuff: Sequence[Observation], latest: Mapping[Metric, Observation]) -> CuffSet | None:
@@ -296,9 +452,10 @@ def after_cuff(
     systolic, diastolic, _ = found = pressures(cuff)
     if found == (None, None, None):
         has_cuff_worked = name in session.cuff_at
-        return replace(session, failed_cuffs=session.failed_cuffs + has_cuff_worked)
+        failed = session.failed_cuffs + has_cuff_worked
+        return replace(session, failed_cuffs=failed, cuff_up_since=None)
     at = cuff[0].observed_at
-    session = replace(session, cuff_at={**session.cuff_at, name: at})
+    session = replace(session, cuff_at={**session.cuff_at, name: at}, cuff_up_since=None)
     sets = session.sets
     if sets and sets[-1].measurement_id == cuff[0].measurement_id:
         sets, at = sets[:-1], sets[-1].at
@@ -321,7 +478,7 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     open does not end for want of values that nobody was there to read.
     """
     first = stored.opened
-    session = opened(first)
+    session = opened(first, state.presets)
     for fact in stored.facts[1:]:
         session = fold(session, fact)
     # A record of the first schema names no monitor: its readings are the first one's of the chair.
@@ -330,7 +487,8 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     session = _with_measured(session, replace(stored, last_cuffs=last_cuffs), now)
     overrun_at = None
     for alarm in session.alarms.values():
-        session = _with_reason(session, alarm, now)
+        if not alarm.is_latched:
+            session = _with_reason(session, alarm, now)
         if alarm.signal.condition == DATA_LOST:
             overrun_at = alarm.onset_at
     gap = Gap(first.session, min(stored.last_at, now), now, "Vigil was not running")
@@ -358,7 +516,14 @@ def _with_measured(session: SessionState, stored: StoredSession, now: datetime) 
         seen_at=seen_at,
         cuff_at={name: cuff[0].observed_at for name, cuff in stored.last_cuffs.items()},
         known_cuffs={name: pressures(cuff) for name, cuff in stored.last_cuffs.items()},
+        repeat=_still_asked(session.repeat, session.last_cuff_at),
     )
+
+
+def _still_asked(repeat: Repeat | None, last_cuff_at: datetime | None) -> Repeat | None:
+    """A reading after the request has ended it, whatever it said."""
+    is_done = repeat and last_cuff_at and last_cuff_at > repeat.asked_at
+    return None if is_done else repeat
 
 
 def _with_reason(session: SessionState, alarm: OpenAlarm, now: datetime) -> SessionState:
@@ -388,7 +553,12 @@ def _with_reason(session: SessionState, alarm: OpenAlarm, now: datetime) -> Sess
 
 
 def alarm_event(
-    change: AlarmChange, state: ChairState, alarm: OpenAlarm, at: datetime, by: str = ""
+    change: AlarmChange,
+    state: ChairState,
+    alarm: OpenAlarm,
+    at: datetime,
+    by: str = "",
+    reason: str = "",
 ) -> AlarmEvent:
     """The fact that ``alarm`` changed; chair, session and phase are those of ``state``."""
     signal, session = alarm.signal, state.session
@@ -410,7 +580,15 @@ def alarm_event(
         phase=session.phase if session else None,
         text=signal.text,
         by=by,
+        reason=reason,
+        audio=session.audio_at(at) if session else AudioState.ON,
     )
+
+
+def ended(state: ChairState, alarm: OpenAlarm, at: datetime) -> AlarmEvent:
+    """The fact that ``alarm`` ends with the watch over its session."""
+    change = AlarmChange.RESET if alarm.is_latched else AlarmChange.CLEARED
+    return alarm_event(change, state, alarm, at)
 
 
 def lost_condition(metric: Metric) -> str:

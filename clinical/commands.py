@@ -52,7 +52,7 @@ class LockBaseline(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAlarm(Command):
-    """The person has seen it: its sound stops until it ends or grows worse. Resets a latched one."""
+    """The person has seen it: no sound until it ends or grows worse. Resets a latched one."""
 
     alarm_id: UUID
     reason: str = ""

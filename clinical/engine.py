@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from clinical.catalog.presets import Presets
 from clinical.chair import ChairState, resumed
 from clinical.clock import Clock
 from clinical.commands import (
@@ -26,6 +27,7 @@ from clinical.commands import (
     OrderCuff,
     Outcome,
     OutcomeKind,
+    PauseAudio,
 )
 from clinical.links import CuffOrder
 from clinical.monitor import (
@@ -34,6 +36,7 @@ from clinical.monitor import (
     Event,
     Observed,
     Overrun,
+    PresetsChanged,
     SessionMonitor,
     Tick,
     is_at_once,
@@ -148,6 +151,11 @@ class Engine:
         for chair in self._states:
             self._inbox.put((chair, state))
 
+    def presets_changed(self, presets: Presets) -> None:
+        """Tell every chair which editions there are and which are signed."""
+        for chair in self._states:
+            self._inbox.put((chair, PresetsChanged(presets)))
+
     def submit(self, command: Command) -> Future[Outcome]:
         """Ask for a change.
 
@@ -248,7 +256,7 @@ class Engine:
         What takes effect at once does not wait for a disk; a stop waits for the start before it.
         """
         pending = self._pending[command.chair].values()
-        if isinstance(command, AcknowledgeAlarm | OrderCuff) and is_at_once(command):
+        if isinstance(command, AcknowledgeAlarm | PauseAudio | OrderCuff) and is_at_once(command):
             return False
         if is_at_once(command):
             return any(isinstance(each, ChangePhase) and not is_at_once(each) for each in pending)
@@ -353,4 +361,14 @@ def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
         parts.add("monitors")
     if old.remarks != new.remarks:
         parts.add("remarks")
+    if old.sound != new.sound:
+        parts.add("sound")
+    if _silence(old) != _silence(new):
+        parts.add("audio")
     return frozenset(parts)
+
+
+def _silence(view: ChairView) -> object:
+    """What keeps alarms of a chair from being heard or raised."""
+    session = view.session
+    return session and (session.audio, session.switched_off, session.spo2_waits_until)

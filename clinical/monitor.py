@@ -7,15 +7,23 @@ and the same alarms, live or replayed. The state of a session is the fold of its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 from uuid import UUID, uuid5
 
 from clinical import technical
-from clinical.alarms import AlarmKind, Direction
+from clinical.alarms import (
+    NOTHING_BESIDE,
+    AlarmKind,
+    AlarmLimit,
+    AlarmPriority,
+    Condition,
+    Direction,
+)
 from clinical.bedside import FRESH_AT_LEAST_S, chosen, silenced
+from clinical.catalog.presets import Presets
 from clinical.chair import (
     PRESSURES,
     ChairState,
@@ -26,11 +34,13 @@ from clinical.chair import (
     Signal,
     after_cuff,
     alarm_event,
+    ended,
     fold,
     link_of,
     monitor_for,
     opened,
     pressures,
+    with_cuff_up,
 )
 from clinical.commands import (
     AcknowledgeAlarm,
@@ -39,16 +49,24 @@ from clinical.commands import (
     OrderCuff,
     Outcome,
     OutcomeKind,
+    PauseAudio,
 )
 from clinical.links import RANK, CuffOrder, LinkEvent, LinkState
-from clinical.phases import AT_ONCE
+from clinical.phases import AT_ONCE, SessionPhase
 from clinical.ports import CommitResult, RecorderState
 from clinical.record import (
+    AlarmCalled,
     AlarmChange,
     AlarmEvent,
+    AlarmShown,
+    AudioChanged,
+    AudioState,
+    BaselineLocked,
+    CallStage,
     CuffAllowed,
     CuffOrdered,
     Fact,
+    LimitChanged,
     LinkChanged,
     PhaseChanged,
     Reading,
@@ -68,6 +86,22 @@ FRESH = timedelta(seconds=FRESH_AT_LEAST_S)  # an older ECG rate yields to the p
 TICK = timedelta(seconds=1.1)
 CUFF_RUNS_AT_MOST = timedelta(minutes=4)  # a cycle, and what a monitor may wait before it begins
 REMARK_STANDS = timedelta(seconds=5)  # before it is recorded
+RECEIPTS = 64  # of one alarm: more screens than any clinic has
+
+# How far an alarm that nobody answers is carried, and when, from its being news. A high one is on
+# all screens at once.
+# Source: the escalation ladder of our alarm design (A6).
+LADDER: dict[AlarmPriority, tuple[tuple[timedelta, CallStage], ...]] = {
+    AlarmPriority.HIGH: (
+        (timedelta(seconds=30), CallStage.SECOND),
+        (timedelta(seconds=60), CallStage.PROMPT),
+    ),
+    AlarmPriority.MEDIUM: (
+        (timedelta(seconds=60), CallStage.ALL_SCREENS),
+        (timedelta(seconds=120), CallStage.SECOND),
+    ),
+    AlarmPriority.LOW: (),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +110,8 @@ class Observed:
 
     ``interval_s`` is how often the monitor is asked to speak, where the link knows; ``monitor``
     names it where the chair has two. ``alarms`` are the texts of the monitor's own alarms; None
-    where the frame says nothing of them.
+    where the frame says nothing of them. ``is_cuff_up``: the monitor is measuring a pressure; None
+    where it does not say.
     """
 
     observations: tuple[Observation, ...]
@@ -84,6 +119,27 @@ class Observed:
     interval_s: float | None = None
     monitor: str = ""
     alarms: tuple[str, ...] | None = None
+    is_cuff_up: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A screen has an alarm on it. ``to``: the user who is signed in there, or that screen's name.
+
+    ``stage`` SECOND where it shows the call to the second person.
+    """
+
+    alarm_id: UUID
+    to: str
+    at: datetime
+    stage: CallStage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresetsChanged:
+    """A medical director made or signed an edition; sessions that run keep theirs."""
+
+    presets: Presets
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +161,17 @@ class Tick:
     """Nothing happened, but time has passed."""
 
 
-Event = Observed | LinkEvent | Command | Committed | RecorderState | Overrun | Tick
+Event = (
+    Observed
+    | LinkEvent
+    | Command
+    | Committed
+    | RecorderState
+    | Shown
+    | PresetsChanged
+    | Overrun
+    | Tick
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +204,7 @@ class SessionMonitor:
         """
         settle_at = event.at if isinstance(event, Observed) else now - LATENESS
         state, before = _advanced(state, settle_at, now)
+        state, calls = _called(state, now)
         match event:
             case Observed():
                 state, effects = _observed(state, event)
@@ -147,18 +214,24 @@ class SessionMonitor:
                 state, effects = _committed(state, event, now)
             case RecorderState():
                 state, effects = replace(state, is_recording=event.is_recording), Effects()
+            case Shown():
+                state, effects = _shown(state, event)
+            case PresetsChanged():
+                state, effects = replace(state, presets=event.presets), Effects()
             case Overrun():
                 state, effects = replace(state, overrun_at=now), Effects()
             case Tick():
                 effects = Effects()
             case _:
                 state, effects = _commanded(state, event, now)
-        changes: tuple[AlarmEvent, ...] = ()
+        changes: tuple[Fact, ...] = ()
+        if isinstance(event, Committed) and _are_limits_new(event):
+            settle_at = now
         if state.session is not None:
             state = replace(state, session=_settled(state, state.session, settle_at))
             state, changes = _with_alarms(state, settle_at, now)
-        if before or changes:
-            facts = (*before, *effects.facts, *changes)
+        if before or calls or changes:
+            facts = (*before, *calls, *effects.facts, *changes)
             effects = replace(effects, facts=facts, is_urgent=True)
         return state, effects, _next_due(state, now)
 
@@ -182,9 +255,12 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
         sources = {obs.metric: name for obs in observations if obs.value is not None}
         state = replace(state, given=given, shown_from={**state.shown_from, **sources})
     state = replace(state, latest={**state.latest, **{obs.metric: obs for obs in observations}})
-    if session is None or not (observations or beside or event.alarms is not None):
+    says = event.alarms is not None or event.is_cuff_up is not None
+    if session is None or not (observations or beside or says):
         return replace(state, session=session), Effects(points=observations)
-    session = _judged(session, observations, event.at)
+    if event.is_cuff_up is not None:
+        session = _with_cuff_up(session, event.is_cuff_up, event.at)
+    session = _judged(state, session, observations, event.at)
     cuff = [obs for obs in (*observations, *beside) if obs.metric in CUFF]
     # Its pulse may follow in a frame of its own: that is no cycle that failed.
     if any(obs.metric in PRESSURES for obs in cuff):
@@ -197,6 +273,12 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     session, remarks = _remarked(session, said, name, event.at)
     facts += remarks
     return replace(state, session=session), Effects(facts=tuple(facts), points=observations)
+
+
+def _with_cuff_up(session: SessionState, is_up: bool, at: datetime) -> SessionState:
+    if is_up is (session.cuff_up_since is not None):
+        return session
+    return with_cuff_up(session, at) if is_up else replace(session, cuff_up_since=None)
 
 
 def _name_of(state: ChairState, event: Observed) -> str:
@@ -304,9 +386,9 @@ def _without_known_cuff(
 
 
 def _judged(
-    session: SessionState, observations: Sequence[Observation], at: datetime
+    state: ChairState, session: SessionState, observations: Sequence[Observation], at: datetime
 ) -> SessionState:
-    """The session after its limits have seen ``observations``.
+    """The session after its limits have seen ``observations``, which ``state`` holds already.
 
     A missing value is not shown to a limit: it neither starts a run nor ends one. A questionable
     one is CHECK READING, not an emergency.
@@ -314,6 +396,9 @@ def _judged(
     conditions = dict(session.conditions)
     seen_at, missing_since = dict(session.seen_at), dict(session.missing_since)
     lost, implausible = dict(session.lost), set(session.implausible)
+    waiting = (Metric.SPO2, Direction.LOW) if session.spo2_waits_until(at) else None
+    if waiting in conditions:
+        conditions[waiting] = conditions[waiting].suspended()
     for obs in observations:
         if obs.value is None:
             missing_since.setdefault(obs.metric, at)
@@ -329,10 +414,11 @@ def _judged(
         was_lost = lost.pop(sign, None) is not None
         for direction in Direction:
             key = (sign, direction)
-            if key in conditions:
+            if key in conditions and key != waiting:
                 before = conditions[key]
                 see = before.returned if was_lost else before.observed
-                conditions[key] = see(obs.value, obs.observed_at)
+                others = _others(state, before, obs.observed_at)
+                conditions[key] = see(obs.value, obs.observed_at, others)
     return replace(
         session,
         conditions=conditions,
@@ -341,6 +427,42 @@ def _judged(
         lost=lost,
         implausible=frozenset(implausible),
     )
+
+
+def _others(state: ChairState, condition: Condition, at: datetime) -> Mapping[Metric, float]:
+    """What is believed at ``at`` of the signs that ``condition`` looks at beside its own."""
+    if not condition.looks_beside:
+        return NOTHING_BESIDE
+    found = {}
+    for metric in condition.looks_beside:
+        obs = state.latest.get(metric)
+        if not _is_sound(obs) or obs.value is None:
+            continue
+        # A pressure holds until the next cuff; a number that the sensor gave too long ago does not.
+        if metric in CUFF or at - obs.observed_at <= technical.age_limit(state, metric):
+            found[metric] = obs.value
+    return found
+
+
+def _are_limits_new(event: Committed) -> bool:
+    return any(isinstance(fact, LimitChanged | BaselineLocked) for fact in event.facts)
+
+
+def _rejudged(state: ChairState, at: datetime) -> ChairState:
+    """The chair after other limits came into force: each judges the newest value at once, for the
+    next cuff may be minutes away."""
+    session = state.session
+    if session is None:
+        return state
+    conditions = dict(session.conditions)
+    for (metric, direction), condition in session.conditions.items():
+        _, value = _value_behind(state, metric)
+        lost_at = technical.lost_at(state, session, metric)
+        if value is None or metric in session.lost or (lost_at is not None and at > lost_at):
+            continue
+        others = _others(state, condition, at)
+        conditions[metric, direction] = condition.observed(value, at, others)
+    return replace(state, session=replace(session, conditions=conditions))
 
 
 def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
@@ -474,6 +596,8 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
             if order is None:
                 return state, _not_started(state, command, ordered, why_not, now)
         state = _folded(state, event.facts)
+        if _are_limits_new(event):
+            state = _rejudged(state, now)
         order = order or _cancel_of(before, event.facts, now)
         if before.session is not None and state.session is None:
             left = tuple(_raised_since(before, before.session, event.facts, now))
@@ -511,21 +635,21 @@ def _raised_since(
     known = {fact.alarm_id for fact in facts if isinstance(fact, AlarmEvent)}
     for alarm in session.alarms.values():
         if alarm.alarm_id not in known:
-            yield alarm_event(AlarmChange.CLEARED, state, alarm, now)
+            yield ended(state, alarm, now)
 
 
 def is_at_once(command: Command) -> bool:
     """In force before the record has it: a full disk must not keep an alarm or a pump running."""
     is_stop = isinstance(command, ChangePhase) and command.to in AT_ONCE
     is_cancel = isinstance(command, OrderCuff) and command.order is CuffOrder.CANCEL
-    return is_stop or is_cancel or isinstance(command, AcknowledgeAlarm)
+    return is_stop or is_cancel or isinstance(command, AcknowledgeAlarm | PauseAudio)
 
 
 def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
     session = state.session
     for fact in facts:
         if isinstance(fact, SessionOpened):
-            session = opened(fact)
+            session = opened(fact, state.presets)
             # The reading of whoever sat here before must not stand in this patient's tile.
             state = replace(
                 state,
@@ -544,13 +668,13 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
 
 def _advanced(
     state: ChairState, until: datetime, now: datetime
-) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
+) -> tuple[ChairState, tuple[Fact, ...]]:
     """The chair with all that time brings by ``until``, and what that changed, for the record.
 
     Each delay ends at its own time and in its turn, so that the log does not depend on when the
     engine woke.
     """
-    changes: list[AlarmEvent] = []
+    changes: list[Fact] = []
     due = _next_end(state, None, until)
     while due is not None and state.session is not None:
         state = replace(state, session=_settled(state, state.session, due))
@@ -587,7 +711,7 @@ def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionS
             worst = settled.worst
             if worst is not None:
                 limit, _ = worst
-                text = _alarm_text(state, limit.metric, limit.operator, limit.value)
+                text = _alarm_text(state, limit)
                 lost[metric] = LostAlarm(limit.priority, direction, f"{text} SIGNAL LOST", lost_at)
             settled = settled.suspended()
         conditions[(metric, direction)] = settled
@@ -601,7 +725,7 @@ def _physiological(state: ChairState, session: SessionState) -> Iterator[Signal]
             continue
         limit, standing = worst
         _, value = _value_behind(state, metric)
-        text = _alarm_text(state, metric, limit.operator, limit.value)
+        text = _alarm_text(state, limit)
         yield Signal(
             condition=f"{metric} {direction}",
             kind=AlarmKind.PHYSIOLOGICAL,
@@ -631,15 +755,15 @@ def _is_sound(obs: Observation | None) -> TypeGuard[Observation]:
     return obs is not None and obs.quality is Quality.VALID
 
 
-def _alarm_text(state: ChairState, metric: Metric, operator: str, limit: float) -> str:
-    label, value = _value_behind(state, metric)
+def _alarm_text(state: ChairState, limit: AlarmLimit) -> str:
+    label, value = _value_behind(state, limit.metric)
     shown = "---" if value is None else f"{value:.0f}"
-    return f"{label} {shown} {operator} {limit:.0f}"
+    return f"{label} {shown} {limit.words}"
 
 
 def _with_alarms(
     state: ChairState, at: datetime, now: datetime
-) -> tuple[ChairState, tuple[AlarmEvent, ...]]:
+) -> tuple[ChairState, tuple[Fact, ...]]:
     """The chair with its open alarms brought up to date, and what changed, for the record.
 
     ``at`` is the data time of what the limits say, ``now`` that of everything else.
@@ -647,20 +771,25 @@ def _with_alarms(
     session = state.session
     if session is None:
         return state, ()
-    present = {signal.condition: signal for signal in _physiological(state, session)}
-    present |= {signal.condition: signal for signal in technical.signals(state, session, now)}
-    changes = [*_raised_or_changed(state, session, present, at, now)]
+    signals = (*_physiological(state, session), *technical.signals(state, session, now))
+    present = {
+        signal.condition: signal for signal in signals if signal.metric not in session.switched_off
+    }
+    changes: list[Fact] = [*_raised_or_changed(state, session, present, at, now)]
     for condition, alarm in session.alarms.items():
-        if condition not in present:
+        if condition not in present and not alarm.is_latched:
             is_data = alarm.signal.kind is AlarmKind.PHYSIOLOGICAL
-            changes.append(alarm_event(AlarmChange.CLEARED, state, alarm, at if is_data else now))
+            changes.append(_over(state, session, alarm, present, at if is_data else now))
     for change in changes:
         session = fold(session, change)
+    session, more = _confirmed(replace(state, session=session), session)
+    if (loud := _broken_through(session, changes, now)) is not None:
+        session, more = fold(session, loud), [*more, loud]
     alarms = {
-        condition: _refreshed(alarm, present[condition])
+        condition: alarm if alarm.is_latched else _refreshed(alarm, present[condition])
         for condition, alarm in session.alarms.items()
     }
-    return replace(state, session=replace(session, alarms=alarms)), tuple(changes)
+    return replace(state, session=replace(session, alarms=alarms)), (*changes, *more)
 
 
 def _raised_or_changed(
@@ -672,10 +801,15 @@ def _raised_or_changed(
 ) -> Iterator[AlarmEvent]:
     for condition, signal in present.items():
         before = session.alarms.get(condition)
+        if before is not None and before.is_latched:  # it is back: one alarm, and a new one
+            yield alarm_event(AlarmChange.RESET, state, before, signal.onset_at)
+            before = None
         if before is None:
             name = f"{condition} {signal.onset_at.isoformat()}"
             alarm_id = uuid5(session.opened.session, name)
-            alarm = OpenAlarm(alarm_id, signal.onset_at, signal, signal.value)
+            alarm = OpenAlarm(
+                alarm_id, signal.onset_at, signal, signal.value, signal.onset_at, signal
+            )
             yield alarm_event(AlarmChange.RAISED, state, alarm, signal.onset_at)
         elif before.signal.priority is not signal.priority:
             is_worse = signal.priority.rank > before.signal.priority.rank
@@ -685,18 +819,154 @@ def _raised_or_changed(
             yield alarm_event(change, state, _refreshed(before, signal), changed_at)
 
 
+def _over(
+    state: ChairState,
+    session: SessionState,
+    alarm: OpenAlarm,
+    present: Mapping[str, Signal],
+    at: datetime,
+) -> AlarmEvent:
+    """The end of a condition: it is cleared, or stays on the screen because nobody has seen it.
+
+    Only what the patient's values said stays. One whose signal is lost goes on as that alarm, one
+    that came back from there goes on as itself.
+    """
+    unseen, metric = alarm.unseen, alarm.signal.metric
+    is_of_patient = alarm.signal.direction is not None
+    goes_on = metric in session.lost or any(
+        signal.metric is metric and signal.direction is alarm.signal.direction
+        for signal in present.values()
+    )
+    is_kept = unseen is not None and unseen.priority in session.preset.latching
+    if unseen is None or not is_kept or not is_of_patient or goes_on:
+        return alarm_event(AlarmChange.CLEARED, state, alarm, at)
+    if metric in session.switched_off:
+        return alarm_event(AlarmChange.CLEARED, state, alarm, at)
+    return alarm_event(AlarmChange.LATCHED, state, replace(alarm, signal=unseen), at)
+
+
+def _confirmed(state: ChairState, session: SessionState) -> tuple[SessionState, list[Fact]]:
+    """The session after the second cuff reading that was asked for, where that has come."""
+    repeat, taken_at = session.repeat, session.last_cuff_at
+    if repeat is None or taken_at is None or taken_at <= repeat.asked_at:
+        return session, []
+    facts: list[Fact] = []
+    if taken_at - repeat.asked_at <= technical.REPEAT_WITHIN:
+        for condition in sorted(repeat.conditions & session.alarms.keys()):
+            alarm = session.alarms[condition]
+            if alarm.signal.priority is AlarmPriority.HIGH and not alarm.is_latched:
+                facts.append(alarm_event(AlarmChange.CONFIRMED, state, alarm, taken_at))
+    for fact in facts:
+        session = fold(session, fact)
+    return replace(session, repeat=None), facts
+
+
+def _broken_through(
+    session: SessionState, changes: Sequence[Fact], now: datetime
+) -> AudioChanged | None:
+    """The end of a silence, because a high alarm is new."""
+    if session.audio_at(now) is AudioState.ON:
+        return None
+    is_new = any(
+        isinstance(fact, AlarmEvent)
+        and fact.change in (AlarmChange.RAISED, AlarmChange.ESCALATED)
+        and fact.priority is AlarmPriority.HIGH
+        for fact in changes
+    )
+    if not is_new:
+        return None
+    why = "a new high alarm"
+    return AudioChanged(session.opened.session, now, BY_DATA, AudioState.ON, None, why)
+
+
 def _refreshed(alarm: OpenAlarm, signal: Signal) -> OpenAlarm:
     """``alarm`` with the newest value and words, and the worst value so far."""
-    worst = alarm.worst
+    worst, unseen = alarm.worst, alarm.unseen
     if signal.value is not None and signal.direction is not None:
         further = max if signal.direction is Direction.HIGH else min
         worst = signal.value if worst is None else further(worst, signal.value)
-    return replace(alarm, signal=signal, worst=worst)
+    if unseen is not None and _is_further(signal, unseen):
+        unseen = signal
+    return replace(alarm, signal=signal, worst=worst, unseen=unseen)
+
+
+def _is_further(signal: Signal, than: Signal) -> bool:
+    """Whether ``signal`` says more than what somebody is yet to see."""
+    if signal.priority is not than.priority:
+        return signal.priority.rank > than.priority.rank
+    if signal.value is None or than.value is None or signal.value == than.value:
+        return False
+    return (signal.value > than.value) is (signal.direction is Direction.HIGH)
+
+
+# --- who hears of an alarm ------------------------------------------------------------------------
+
+
+def _due_calls(session: SessionState) -> Iterator[tuple[datetime, OpenAlarm, CallStage]]:
+    """The next steps of each alarm that nobody has answered, and when they are due."""
+    for alarm in session.alarms.values():
+        if not alarm.is_unanswered:
+            continue
+        made = {call.stage for call in alarm.calls}
+        for after, stage in LADDER[alarm.signal.priority]:
+            at = alarm.called_from + after
+            if stage is CallStage.PROMPT:
+                if session.phase is not SessionPhase.INFUSING or session.phase_since is None:
+                    continue
+                at = max(at, session.phase_since)
+            if stage not in made:
+                yield at, alarm, stage
+
+
+def _called(state: ChairState, now: datetime) -> tuple[ChairState, tuple[Fact, ...]]:
+    """The chair with its unanswered alarms carried as far as they are due, and those steps."""
+    session = state.session
+    if session is None or not session.alarms:
+        return state, ()
+    calls = [
+        AlarmCalled(
+            session.opened.session,
+            at,
+            alarm.alarm_id,
+            stage,
+            session.opened.second if stage is CallStage.SECOND else "",
+        )
+        for at, alarm, stage in _due_calls(session)
+        if at <= now
+    ]
+    if not calls:
+        return state, ()
+    calls.sort(key=lambda call: call.at)
+    for call in calls:
+        session = fold(session, call)
+    return replace(state, session=session), tuple(calls)
+
+
+def _shown(state: ChairState, event: Shown) -> tuple[ChairState, Effects]:
+    """A receipt, once for each who looks; of an alarm that is over by now it is none any more."""
+    session = state.session
+    if session is None:
+        return state, Effects()
+    for alarm in session.alarms.values():
+        if alarm.alarm_id != event.alarm_id:
+            continue
+        known = {(fact.to, fact.stage) for fact in alarm.shown}
+        is_called = event.stage is None or event.stage in {call.stage for call in alarm.calls}
+        if (event.to, event.stage) in known or len(known) >= RECEIPTS or not is_called:
+            break
+        fact = AlarmShown(session.opened.session, event.at, event.alarm_id, event.to, event.stage)
+        return replace(state, session=fold(session, fact)), Effects(facts=(fact,))
+    return state, Effects()
 
 
 def _next_due(state: ChairState, now: datetime) -> datetime | None:
     session = state.session
     if session is None:
         return None
-    ends = (condition.next_due for condition in session.conditions.values())
-    return min([now + TICK, *(due + LATENESS for due in ends if due is not None)])
+    ends = [condition.next_due for condition in session.conditions.values()]
+    dues = [now + TICK, *(due + LATENESS for due in ends if due is not None)]
+    if session.alarms:
+        dues += [at for at, _alarm, _stage in _due_calls(session)]
+    if session.audio is not None and session.audio.until is not None:
+        dues += [at for at in (session.audio.until,) if at > now]
+    return min(dues)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from clinical.alarms import AlarmKind
+from clinical.alarms import AlarmKind, AlarmPriority
 from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState, OpenAlarm, SessionState
 from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
+from clinical.record import AudioState, CallStage
 from clinical.requests import findings, missing
-from clinical.snapshot import AlarmView, ChairView, SessionView
+from clinical.snapshot import AlarmView, AudioView, CallView, ChairView, SessionView, Sound
 from clinical.vitals import NATURE
 
 
@@ -28,13 +29,25 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         interval_s=state.interval_s,
         latest=state.latest,
         alarms=alarm_views(session) if session else (),
-        session=_session_view(session, now) if session else None,
+        session=_session_view(state, session, now) if session else None,
         is_recording=state.is_recording,
         is_simulated=state.is_simulated,
         monitors=state.monitors,
         shown_from=state.shown_from,
         remarks=_remarks(session, state.monitors) if session else (),
+        sound=sound_of(session, now) if session else None,
     )
+
+
+def sound_of(session: SessionState, now: datetime) -> Sound | None:
+    """What the chair sounds like: the worst of what nobody has answered, unless it is silenced."""
+    if session.audio_at(now) is not AudioState.ON:
+        return None
+    waiting = [alarm for alarm in session.alarms.values() if alarm.is_unanswered]
+    if not waiting:
+        return None
+    worst = min(waiting, key=_rank).signal
+    return Sound(worst.priority, worst.kind)
 
 
 def _remarks(session: SessionState, monitors: Sequence[BedsideMonitor]) -> tuple[str, ...]:
@@ -60,6 +73,7 @@ def alarm_views(session: SessionState) -> tuple[AlarmView, ...]:
     Source: priority order of our alarm design (A4).
     """
     ordered = sorted(session.alarms.values(), key=_rank)
+    asked = session.repeat.conditions if session.repeat is not None else frozenset()
     return tuple(
         AlarmView(
             alarm_id=alarm.alarm_id,
@@ -73,15 +87,42 @@ def alarm_views(session: SessionState) -> tuple[AlarmView, ...]:
             limit=alarm.signal.limit,
             acknowledged_by=alarm.acknowledged_by,
             acknowledged_at=alarm.acknowledged_at,
+            condition=alarm.signal.condition,
+            worst=alarm.worst,
+            delay_s=alarm.signal.delay_s,
+            is_latched=alarm.is_latched,
+            needs_repeat=alarm.signal.condition in asked,
+            confirmed_at=alarm.confirmed_at,
+            is_on_all_screens=_is_on_all_screens(alarm),
+            calls=tuple(_call_views(alarm)),
+            shown_to=tuple(shown.to for shown in alarm.shown if shown.stage is None),
         )
         for alarm in ordered
     )
 
 
-def _rank(alarm: OpenAlarm) -> tuple[int, bool, bool, float, str]:
+def _is_on_all_screens(alarm: OpenAlarm) -> bool:
+    """A high one at once, a lesser one once it was carried there; until somebody has seen it."""
+    is_high = alarm.unseen is not None and alarm.unseen.priority is AlarmPriority.HIGH
+    return alarm.acknowledged_by is None and (is_high or bool(alarm.calls))
+
+
+def _call_views(alarm: OpenAlarm) -> Iterator[CallView]:
+    for call in alarm.calls:
+        seen = (
+            shown.at
+            for shown in alarm.shown
+            if call.stage is CallStage.SECOND
+            and (shown.to, shown.stage) == (call.to, CallStage.SECOND)
+        )
+        yield CallView(call.stage, call.to, call.at, next(seen, None))
+
+
+def _rank(alarm: OpenAlarm) -> tuple[int, bool, bool, bool, float, str]:
     signal = alarm.signal
     return (
         -signal.priority.rank,
+        alarm.is_latched,
         signal.kind is AlarmKind.TECHNICAL,
         alarm.acknowledged_by is not None,
         -alarm.onset_at.timestamp(),
@@ -89,8 +130,8 @@ def _rank(alarm: OpenAlarm) -> tuple[int, bool, bool, float, str]:
     )
 
 
-def _session_view(session: SessionState, now: datetime) -> SessionView:
-    found = findings(session, now)
+def _session_view(state: ChairState, session: SessionState, now: datetime) -> SessionView:
+    found, preset = findings(session, now), session.preset
     opened = session.opened
     is_recovering = session.phase is SessionPhase.RECOVERY
     return SessionView(
@@ -102,7 +143,7 @@ def _session_view(session: SessionState, now: datetime) -> SessionView:
         planned_infusion_min=opened.planned_infusion_min,
         infusion_number=opened.infusion_number,
         series_length=opened.series_length,
-        preset=opened.preset,
+        preset=preset.name,
         checklist=opened.checklist,
         is_simulated=opened.is_simulated,
         infusion_started_at=session.infusion_started_at,
@@ -113,5 +154,22 @@ def _session_view(session: SessionState, now: datetime) -> SessionView:
         signatures=session.signatures,
         missing=missing(session, found) if is_recovering else (),
         may_start_cuff=session.may_start_cuff,
-        cuff_interval_s=session.preset.cuff_due_s(session.phase),
+        cuff_interval_s=preset.cuff_due_s(session.phase),
+        preset_version=preset.version,
+        is_approved=state.presets.is_approved(preset),
+        limits=session.limits,
+        lacks_baseline=session.baseline is None and bool(preset.relative),
+        bounds=preset.bounds,
+        audio=_audio_view(session, now),
+        switched_off={metric: off.reason for metric, off in session.switched_off.items()},
+        second=opened.second,
+        is_probe_on_cuff_arm=session.is_probe_on_cuff_arm,
+        spo2_waits_until=session.spo2_waits_until(now),
     )
+
+
+def _audio_view(session: SessionState, now: datetime) -> AudioView:
+    audio, state = session.audio, session.audio_at(now)
+    if audio is None or state is AudioState.ON:
+        return AudioView()
+    return AudioView(state, audio.until, audio.by, audio.reason)

@@ -240,7 +240,7 @@ class AudioChanged:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSwitched:
-    """Somebody turned all alarms of one sign off, or on again; on by itself with the next session."""
+    """Somebody turned all alarms of one sign off or on; the next session begins with all on."""
 
     session: UUID
     at: datetime

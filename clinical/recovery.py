@@ -41,6 +41,8 @@ class Evidence:
     sets: Sequence[CuffSet]
     baseline: BaselineLocked | None
     open_alarms: Sequence[str]  # texts of the open alarms of medium or high priority
+    infusion_started_at: datetime | None = None
+    minutes_since_start: int | None = None  # where the preset asks for them
 
     @property
     def sets_since_stop(self) -> list[CuffSet]:
@@ -55,11 +57,14 @@ def time_since_stop(evidence: Evidence) -> Finding:
     passed_s = (evidence.now - evidence.infusion_stopped_at).total_seconds()
     sets = len(evidence.sets_since_stop)
     is_met = passed_s >= evidence.minutes_since_stop * 60 and sets >= SETS_NEEDED
-    return Finding(
-        Verdict.MET if is_met else Verdict.NOT_MET,
-        f"{int(passed_s // 60)} of {evidence.minutes_since_stop} min, "
-        f"{sets} of {SETS_NEEDED} sets of vitals",
-    )
+    words = [f"{int(passed_s // 60)} of {evidence.minutes_since_stop} min"]
+    wanted, started_at = evidence.minutes_since_start, evidence.infusion_started_at
+    if wanted is not None and started_at is not None:
+        since_start_s = (evidence.now - started_at).total_seconds()
+        is_met = is_met and since_start_s >= wanted * 60
+        words.append(f"{int(since_start_s // 60)} of {wanted} min since the dose")
+    words.append(f"{sets} of {SETS_NEEDED} sets of vitals")
+    return Finding(Verdict.MET if is_met else Verdict.NOT_MET, ", ".join(words))
 
 
 def vitals_settled(evidence: Evidence) -> Finding:

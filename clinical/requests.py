@@ -11,32 +11,44 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from clinical.alarms import AlarmPriority
+from clinical.alarms import AlarmPriority, Direction
 from clinical.baseline import NoBaseline, baseline_from
-from clinical.catalog.loader import UnknownEntry, load_checklist, load_preset, load_statements
-from clinical.chair import ChairState, SessionState, alarm_event, link_of
+from clinical.catalog.loader import LimitKey, UnknownEntry, load_checklist, load_statements
+from clinical.catalog.presets import why_not
+from clinical.chair import ChairState, SessionState, alarm_event, ended, link_of
 from clinical.checklist import Answer, ChecklistItem, Finding, Verdict
 from clinical.commands import (
     AcknowledgeAlarm,
+    AdjustLimits,
     AllowCuff,
     AnswerItem,
     ChangePhase,
     Command,
+    LimitAsked,
     LockBaseline,
     OrderCuff,
+    PauseAudio,
+    PlaceProbe,
     SignStatement,
     StartSession,
+    SwitchAlarm,
+    SwitchAudio,
 )
 from clinical.links import CuffOrder, LinkState
 from clinical.phases import MOVES, SessionPhase, refusal
 from clinical.record import (
     AlarmChange,
+    AlarmSwitched,
+    AudioChanged,
+    AudioState,
     CuffAllowed,
     CuffOrdered,
     Fact,
     ItemAnswered,
+    LimitChanged,
     Listened,
     PhaseChanged,
+    ProbePlaced,
     SessionOpened,
     StatementSigned,
 )
@@ -50,12 +62,15 @@ from clinical.sign_off import (
     bound_hash,
     is_drawing,
 )
+from clinical.vitals import NATURE, Metric
 
 INITIALS = re.compile(r"[^\W\d_]{1,4}")
 AGAINST = "The data say no: "  # before the evidence of an answer that a clinician gave all the same
 BY_DATA = "vigil"  # who answers the items that the data fill, and withdraws a late order
 NAME_MAX = 120
 NOTE_MAX = 2000
+REASON_MAX = 200
+PAUSE_S = (30, 300)  # IEC 60601-1-8 leaves it to the clinic; longer is forgotten
 PLANNED_MIN = (5, 240)
 SERIES_MAX = 12
 CUFF_REST = timedelta(seconds=60)  # from start to start: a cycle, and half a minute for the arm
@@ -87,6 +102,16 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
             return _lock_baseline(command, session, now)
         case AcknowledgeAlarm():
             return _acknowledge(command, state, session, now)
+        case PauseAudio():
+            return (_pause_audio(command, session, now),)
+        case SwitchAudio():
+            return (_switch_audio(command, session, now),)
+        case SwitchAlarm():
+            return (_switch_alarm(command, session, now),)
+        case AdjustLimits():
+            return _adjust_limits(command, session, now)
+        case PlaceProbe():
+            return (_place_probe(command, session, now),)
         case AllowCuff():
             return (_allow_cuff(command, state, session, now),)
         case OrderCuff():
@@ -106,6 +131,8 @@ def findings(session: SessionState, now: datetime) -> Mapping[str, Finding]:
         now=now,
         infusion_stopped_at=session.infusion_stopped_at,
         minutes_since_stop=session.checklist.minutes_since_stop,
+        infusion_started_at=session.infusion_started_at,
+        minutes_since_start=session.preset.minutes_since_start,
         sets=session.sets,
         baseline=session.baseline,
         open_alarms=[
@@ -161,7 +188,7 @@ def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fac
             f"got {command.infusion_number} of {command.series_length}"
         )
     try:
-        preset, checklist = load_preset(command.preset), load_checklist(command.checklist)
+        preset, checklist = state.presets.newest(command.preset), load_checklist(command.checklist)
     except UnknownEntry as error:
         raise Refused(str(error)) from error
     session = command.command_id
@@ -181,9 +208,17 @@ def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fac
             checklist_version=checklist.version,
             is_simulated=state.is_simulated,
             monitors=tuple(Listened(each.name, each.proof) for each in state.monitors),
+            second=_second(command.second),
         ),
         _phase(session, command, SessionPhase.SCHEDULED, SessionPhase.PREPARATION, now),
     )
+
+
+def _second(user: str) -> str:
+    """The user to call. Whether there is such an account is the page's to know, not the rules'."""
+    if len(user) > NAME_MAX:
+        raise Refused(f"expected a user of at most {NAME_MAX} characters, got {len(user)}")
+    return user.strip()
 
 
 def _phase(
@@ -204,14 +239,14 @@ def _change_phase(
     if len(command.reason) > NOTE_MAX:
         given = len(command.reason)
         raise Refused(f"expected a reason of at most {NOTE_MAX} characters, got {given}")
+    if command.to is SessionPhase.INFUSING:
+        _decided(command, session)
     opened = session.opened
     moved = _phase(opened.session, command, session.phase, command.to, now)
     if command.to.is_in_chair:
         return (moved,)
     # Nobody is watched after this: what is still open ends here, and the record says so.
-    cleared = [
-        alarm_event(AlarmChange.CLEARED, state, alarm, now) for alarm in session.alarms.values()
-    ]
+    cleared = [ended(state, alarm, now) for alarm in session.alarms.values()]
     if command.to is SessionPhase.ABORTED:
         return (*cleared, moved)
     found = findings(session, now)
@@ -236,6 +271,30 @@ def _change_phase(
     return (*by_data, *cleared, moved)
 
 
+def _decided(command: ChangePhase, session: SessionState) -> None:
+    """Raises Refused where the pressure before the dose asks for a decision that nobody made.
+
+    Source: the label of esketamine asks to weigh a delay above 140/90; it is no automatic stop.
+    """
+    above = session.preset.decision_above
+    if above is None:
+        return
+    systolic = diastolic = None
+    if session.sets:
+        systolic, diastolic = session.sets[-1].systolic_mmhg, session.sets[-1].diastolic_mmhg
+    elif session.baseline is not None:
+        systolic, diastolic = session.baseline.systolic_mmhg, session.baseline.diastolic_mmhg
+    if systolic is None or diastolic is None:
+        raise Refused("take a blood pressure before the dose")
+    if systolic <= above[0] and diastolic <= above[1]:
+        return
+    found = f"{systolic:.0f}/{diastolic:.0f} before the dose is above {above[0]:.0f}/{above[1]:.0f}"
+    if command.by.role not in (Role.CLINICIAN, Role.DIRECTOR):
+        raise Refused(f"{found}: a clinician decides")
+    if not command.reason.strip():
+        raise Refused(f"{found}: write why you go on")
+
+
 def _lock_baseline(command: LockBaseline, session: SessionState, now: datetime) -> tuple[Fact, ...]:
     if session.phase is not SessionPhase.BASELINE:
         raise Refused(f"the baseline is locked in the baseline phase, not in {session.phase}")
@@ -255,9 +314,99 @@ def _acknowledge(
             break
     else:
         raise Refused("this alarm has cleared already")
-    if alarm.acknowledged_by is not None:
+    if alarm.acknowledged_by is not None and not alarm.is_latched:
         raise Refused(f"{alarm.acknowledged_by} has acknowledged this alarm already")
-    return (alarm_event(AlarmChange.ACKNOWLEDGED, state, alarm, now, command.by.user),)
+    reason = _reason(command.reason, is_needed=False)
+    change = AlarmChange.RESET if alarm.is_latched else AlarmChange.ACKNOWLEDGED
+    return (alarm_event(change, state, alarm, now, command.by.user, reason),)
+
+
+def _reason(text: str, *, is_needed: bool = True) -> str:
+    reason = text.strip()
+    if is_needed and not reason:
+        raise Refused("write why")
+    if len(reason) > REASON_MAX:
+        raise Refused(f"expected a reason of at most {REASON_MAX} characters, got {len(reason)}")
+    return reason
+
+
+def _pause_audio(command: PauseAudio, session: SessionState, now: datetime) -> AudioChanged:
+    shortest, longest = PAUSE_S
+    seconds = command.seconds
+    if seconds and not shortest <= seconds <= longest:
+        raise Refused(f"expected a pause of {shortest} to {longest} s, got {seconds}")
+    if session.audio_at(now) is AudioState.OFF:
+        raise Refused("the sound of this chair is off; a medical director can turn it on")
+    opened, by = session.opened, command.by.user
+    if not seconds:
+        return AudioChanged(opened.session, now, by, AudioState.ON)
+    until = now + timedelta(seconds=seconds)
+    return AudioChanged(opened.session, now, by, AudioState.PAUSED, until)
+
+
+def _switch_audio(command: SwitchAudio, session: SessionState, now: datetime) -> AudioChanged:
+    opened, by = session.opened, command.by
+    if by.role is not Role.DIRECTOR:
+        raise Refused("a medical director decides whether a chair is silent")
+    if not command.is_off:
+        return AudioChanged(opened.session, now, by.user, AudioState.ON)
+    reason = _reason(command.reason)
+    return AudioChanged(opened.session, now, by.user, AudioState.OFF, None, reason)
+
+
+def _switch_alarm(command: SwitchAlarm, session: SessionState, now: datetime) -> AlarmSwitched:
+    watched = {metric for metric, _direction in session.conditions}
+    metric = next((each for each in watched if each == command.metric), None)
+    if metric is None:
+        known = ", ".join(sorted(watched))
+        raise Refused(f"expected a sign that has limits, one of {known}, got {command.metric}")
+    if command.by.role not in (Role.CLINICIAN, Role.DIRECTOR):
+        raise Refused("a clinician decides whether the alarms of a sign are off")
+    if command.is_off is (metric in session.switched_off):
+        raise Refused(f"the alarms of {NATURE[metric].label} are so already")
+    reason = _reason(command.reason, is_needed=command.is_off)
+    opened, by = session.opened, command.by.user
+    return AlarmSwitched(opened.session, now, by, metric, command.is_off, reason)
+
+
+def _adjust_limits(
+    command: AdjustLimits, session: SessionState, now: datetime
+) -> tuple[LimitChanged, ...]:
+    if not command.limits:
+        raise Refused("no limit was named")
+    asked = [_limit_key(each) for each in command.limits]
+    if len(set(asked)) < len(asked):
+        raise Refused("a limit was named twice")
+    wanted = {key: each.value for key, each in zip(asked, command.limits, strict=True)}
+    reason_no = why_not(session.preset, {**session.moved, **wanted})
+    if reason_no is not None:
+        raise Refused(reason_no)
+    reason = _reason(command.reason, is_needed=False)
+    facts = []
+    for key, value in wanted.items():
+        own = session.preset.movable(*key)
+        before = session.moved.get(key, own.value if own is not None else value)
+        if before != value:
+            opened, by = session.opened, command.by.user
+            facts.append(LimitChanged(opened.session, now, by, *key, before, value, reason))
+    if not facts:
+        raise Refused("the limits are so already")
+    return tuple(facts)
+
+
+def _limit_key(asked: LimitAsked) -> LimitKey:
+    """Raises Refused, with what there is, for a limit of something else."""
+    named = (("a sign", Metric, asked.metric), ("a direction", Direction, asked.direction))
+    for what, words, given in (*named, ("a priority", AlarmPriority, asked.priority)):
+        if given not in list(words):
+            raise Refused(f"expected {what}, one of {', '.join(words)}, got {given}")
+    return Metric(asked.metric), Direction(asked.direction), AlarmPriority(asked.priority)
+
+
+def _place_probe(command: PlaceProbe, session: SessionState, now: datetime) -> ProbePlaced:
+    if command.is_on_cuff_arm is session.is_probe_on_cuff_arm:
+        raise Refused("it is so already")
+    return ProbePlaced(session.opened.session, now, command.by.user, command.is_on_cuff_arm)
 
 
 def _cuff_monitor(state: ChairState) -> str:

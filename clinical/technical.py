@@ -28,6 +28,7 @@ from clinical.vitals import CUFF, NATURE, Metric
 
 CUFF_GRACE = timedelta(minutes=2)  # a reading is overdue after its interval and this
 MISSING_WORSE_AFTER = timedelta(seconds=60)  # while infusing
+REPEAT_WITHIN = timedelta(minutes=2)  # a high cuff value is measured again within this
 OVERRUN_SHOWN = timedelta(seconds=60)
 
 # Signs that are watched for going missing once they were seen in the session.
@@ -219,6 +220,11 @@ def _not_updated(
 
 
 def _cuff(session: SessionState, now: datetime) -> Iterator[Signal]:
+    if session.repeat is not None:
+        asked_at = session.repeat.asked_at
+        is_late = now - asked_at > REPEAT_WITHIN
+        text = "REPEAT BP - NOT DONE" if is_late else "REPEAT BP WITHIN 2 MIN"
+        yield _technical("REPEAT BP", AlarmPriority.LOW, text, asked_at)
     if session.failed_cuffs:
         priority = AlarmPriority.LOW if session.failed_cuffs == 1 else AlarmPriority.MEDIUM
         yield _technical("NIBP FAILED", priority, "NIBP FAILED - REPEAT", now)

@@ -117,8 +117,16 @@ class Bedside:
         return self.session.alarms
 
     def open(self) -> set[tuple[str, str]]:
-        """The open alarms: condition and priority."""
-        return {(name, alarm.signal.priority.value) for name, alarm in self.alarms.items()}
+        """The alarm conditions that hold, and their priority; a repeat that is asked for is none."""
+        return {
+            (name, alarm.signal.priority.value)
+            for name, alarm in self.alarms.items()
+            if not alarm.is_latched and name != "REPEAT BP"
+        }
+
+    def latched(self) -> set[str]:
+        """The conditions that have ended and that nobody has seen."""
+        return {name for name, alarm in self.alarms.items() if alarm.is_latched}
 
     def log(self, condition: str = "") -> list[tuple[str, str, str, float]]:
         """What the record says of alarms: condition, change, priority, seconds from the begin."""

@@ -424,7 +424,10 @@ def test_each_change_is_published_with_its_parts_and_a_sequence_without_holes(ro
         except queue.Empty:
             break
     assert [change.sequence for change in told] == list(range(1, len(told) + 1))
-    assert [set(change.parts) for change in told[:2]] == [{"session", "phase"}, {"alarms"}]
+    assert [set(change.parts) for change in told[:2]] == [
+        {"session", "phase", "audio"},
+        {"alarms", "sound"},
+    ]
     # The second value is the same: it is a point all the same, for it renews the age.
     assert [(set(change.parts), len(change.points)) for change in told[2:]] == [(set(), 1)]
 
