@@ -27,6 +27,7 @@ DESKTOP_PLACES = (
 LAUNCH_FLAGS = (
     "--no-sandbox",  # the sandbox refuses root, and CI often is
     "--disable-gpu",
+    "--autoplay-policy=no-user-gesture-required",  # as a clinic sets its wall screens up
     # The rest keeps the browser from calling anyone but the page under test.
     "--disable-quic",
     "--no-first-run",

@@ -1,0 +1,346 @@
+/* What does an alarm sound like, and can anyone hear it here? Made by Web Audio; no file is played.
+
+   | priority | pulses                 | pulse  | gap between pulses           | burst again every |
+   |----------|------------------------|--------|------------------------------|-------------------|
+   | high     | 10: 3 + 2, pause, 3 + 2| 130 ms | 90; 3rd-4th 310; 5th-6th 700 | 10 s              |
+   | medium   | 3                      | 180 ms | 180 ms                       | 20 s              |
+   | low      | 2                      | 180 ms | 180 ms                       | 40 s              |
+   | reminder | 1, a pure tone         | 100 ms |                              | 60 s              |
+
+   Source: IEC 60601-1-8:2006, tables 3 and 4, from memory, the standard is not public: high 75-200 ms
+   with gaps x of 50-125 ms, 2x + pulse between 3rd and 4th, 0.35-1.30 s between 5th and 6th, a burst
+   2.5-15 s after the last; medium 125-250 ms, gaps 125-250 ms, 2.5-30 s; low the same pulse, more
+   than 15 s. A pulse and a gap are measured between the points where the envelope is at 90 %; it
+   rises from 10 to 90 % within 10-20 % of the pulse. Fundamental 150-1000 Hz, at least four
+   harmonics in 300-4000 Hz no more than 15 dB below it.
+
+   Each priority comes half as often as the one above it, so the rhythm alone tells them apart from
+   the next room; a medium alarm has called three times when, after 60 s, it is put on all screens.
+   The patient's melodies rise, the equipment's fall. None starts below 390 Hz: the loudspeaker of a
+   tablet has nothing there.
+
+   The page decides nothing. `vigil:sound` on document says what the server wants to be heard. */
+(() => {
+  'use strict';
+
+  const RATE = 48000; // of what is rendered for a test
+  const AHEAD_S = 90; // a hidden tab may run its timers once a minute only
+  const LEAD_S = 0.02; // the present moment is already being played
+  const FADE_S = 0.02; // a burst that is cut short
+  const AFTER_S = 1; // between a worse sound that has ended and a milder one
+  const TICK_MS = 1000;
+  const STALLED_MS = 3000; // an audio clock that stands so long has lost its device
+  const RENEW_MS = 5000;
+  const REMIND_S = 60;
+  const NOT_LIVE_MS = 5000; // a socket that comes back sooner is no alarm
+  const FLOOR_EVERY_MS = 5 * 60 * 1000;
+  const FLOOR = 50, VOLUME = 80; // until the clinic and the person have said otherwise
+  const QUIETEST_DB = 40; // how far volume 0 lies below 100
+
+  const high = {pulse_s: 0.13, every_s: 10, level: 0.9,
+    gaps_s: [0.09, 0.09, 0.31, 0.09, 0.7, 0.09, 0.09, 0.31, 0.09]};
+  const medium = {pulse_s: 0.18, every_s: 20, level: 0.65, gaps_s: [0.18, 0.18]};
+  const low = {pulse_s: 0.18, every_s: 40, level: 0.5, gaps_s: [0.18]};
+  const SHAPE = {high, medium, low};
+  const G4 = 392, B4 = 493.88, D5 = 587.33, G5 = 783.99, E5 = 659.26;
+  const MELODY = {
+    physiological: {high: [G4, B4, D5, D5, G5, G4, B4, D5, D5, G5], medium: [G4, B4, D5], low: [G4, B4]},
+    technical: {high: [G5, G4, G4, G5, G4, G5, G4, G4, G5, G4], medium: [G5, G4, G4], low: [B4, G4]},
+  };
+  const REMINDER = {pulse_s: 0.1, level: 0.25, frequency: E5};
+  const HARMONICS = [1, 0.8, 0.65, 0.5, 0.4]; // the fifth is 8 dB down, and of G5 still below 4 kHz
+  const RAMP = 0.25; // of a pulse; a raised cosine that long has 15 % of it between 10 and 90 %
+  const SHOULDER = 0.205; // of a ramp: what lies above 90 %
+  const RANK = {low: 1, medium: 2, high: 3};
+  const NOT_LIVE = {priority: 'high', kind: 'technical'};
+
+  const rank = sound => sound ? 2 * RANK[sound.priority] + (sound.kind === 'physiological') : 0;
+  const isSame = (one, other) => rank(one) === rank(other);
+  const worst = (one, other) => rank(one) >= rank(other) ? one : other;
+  // The sound that an event's detail asks for, null for silence; undefined where it makes no sense.
+  const asksFor = detail => {
+    const {priority = null, kind = null} = detail?.sound ?? detail ?? {};
+    if (priority === null) return null;
+    if (Object.hasOwn(SHAPE, priority) && Object.hasOwn(MELODY, kind)) return {priority, kind};
+  };
+
+  // ---- Pulses and bursts: nothing here knows of the page ----------------------------------------
+
+  const UP = Float32Array.from({length: 33}, (_, i) => (1 - Math.cos(Math.PI * i / 32)) / 2);
+  const DOWN = UP.slice().reverse();
+
+  const waves = new WeakMap();
+  const waveOf = context => { // its peak is 1: the browser scales it
+    if (!waves.has(context)) {
+      waves.set(context, context.createPeriodicWave(
+        new Float32Array(HARMONICS.length + 1), Float32Array.from([0, ...HARMONICS])));
+    }
+    return waves.get(context);
+  };
+
+  // One pulse whose envelope first reaches 90 % at `at`.
+  const pulse = (context, destination, {frequency, level, pulse_s, isPure = false}, at) => {
+    const ramp = RAMP * pulse_s, flat = pulse_s - 2 * SHOULDER * ramp;
+    const begin = Math.max(0, at - (1 - SHOULDER) * ramp), end = begin + 2 * ramp + flat;
+    const tone = context.createOscillator(), envelope = context.createGain();
+    if (!isPure) tone.setPeriodicWave(waveOf(context));
+    tone.frequency.value = frequency;
+    envelope.gain.value = 0;
+    envelope.gain.setValueCurveAtTime(UP.map(v => v * level), begin, ramp);
+    envelope.gain.setValueCurveAtTime(DOWN.map(v => v * level), begin + ramp + flat, ramp);
+    tone.connect(envelope).connect(destination);
+    tone.onended = () => envelope.disconnect();
+    tone.start(begin);
+    tone.stop(end);
+    return {tone, begin, end};
+  };
+
+  const lead = pulse_s => (1 - SHOULDER) * RAMP * pulse_s; // from the foot of a pulse to its 90 %
+
+  // One burst whose first pulse begins to rise at `at`. Gives its pulses.
+  const bursts = (context, destination, {priority, kind}, at) => {
+    const {pulse_s, gaps_s, level} = SHAPE[priority];
+    let next = at + lead(pulse_s);
+    return MELODY[kind][priority].map((frequency, i) => {
+      const one = pulse(context, destination, {frequency, level, pulse_s}, next);
+      next += pulse_s + (gaps_s[i] ?? 0);
+      return one;
+    });
+  };
+
+  const loudness = volume => 10 ** ((volume - 100) / 100 * QUIETEST_DB / 20);
+
+  // Plays what is wanted, burst after burst, some way ahead on the clock of the audio.
+  const playerOf = (context, destination) => {
+    let sound = null, bus = null, next = 0, pulses = [];
+    let reminders = [], remindAt = null;
+
+    const bound = now => { pulses = pulses.filter(({end}) => end > now); };
+
+    const fill = () => {
+      const now = context.currentTime;
+      bound(now);
+      reminders = reminders.filter(({end}) => end > now);
+      while (sound && next < now + AHEAD_S) {
+        next = Math.max(next, now + LEAD_S); // late: begin again, do not run after
+        pulses.push(...bursts(context, bus, sound, next));
+        next += SHAPE[sound.priority].every_s;
+      }
+      while (remindAt !== null && remindAt < now + AHEAD_S) {
+        const at = clear(Math.max(remindAt, now + LEAD_S));
+        reminders.push(pulse(context, destination, {...REMINDER, isPure: true}, at));
+        remindAt = Math.max(remindAt, now) + REMIND_S;
+      }
+    };
+
+    const clear = at => { // a reminder is not heard under a burst
+      for (const {begin, end} of pulses) if (at > begin - 1 && at < end + 1) at = end + 1;
+      return at;
+    };
+
+    const stopLater = (list, now) => list.filter(({tone, begin}) => {
+      if (begin <= now) return true;
+      tone.onended = null;
+      tone.stop();
+      tone.disconnect();
+      return false;
+    });
+
+    // At the end of the pulse that is heard: half a pulse is a click.
+    const release = now => {
+      pulses = stopLater(pulses, now);
+      return Math.max(now, ...pulses.map(({end}) => end));
+    };
+
+    const cut = now => {
+      release(now);
+      if (!pulses.length) return now;
+      bus.gain.setValueAtTime(1, now);
+      bus.gain.linearRampToValueAtTime(0, now + FADE_S);
+      for (const {tone} of pulses) tone.stop(now + FADE_S);
+      pulses = [];
+      return now + FADE_S;
+    };
+
+    const want = asked => {
+      if (!isSame(asked, sound)) {
+        const now = context.currentTime;
+        const isWorse = rank(asked) > rank(sound), wasHeard = sound !== null;
+        const quiet = isWorse ? cut(now) : release(now);
+        sound = asked;
+        bus = context.createGain();
+        bus.connect(destination);
+        next = quiet + (isWorse || !wasHeard ? LEAD_S : AFTER_S);
+      }
+      fill();
+    };
+
+    const again = () => { // from the first pulse: what was cut off by a block is no burst
+      const now = context.currentTime;
+      if (!sound) return;
+      next = cut(now) + LEAD_S;
+      bus = context.createGain();
+      bus.connect(destination);
+      fill();
+    };
+
+    const remind = is => {
+      if (is && remindAt === null) remindAt = context.currentTime + REMIND_S;
+      if (!is && remindAt !== null) {
+        remindAt = null;
+        reminders = stopLater(reminders, context.currentTime);
+      }
+      fill();
+    };
+
+    return {want, again, remind, fill, isHeard: () => sound !== null};
+  };
+
+  // ---- This screen ------------------------------------------------------------------------------
+
+  let context = null, output = null, player = null, testing = [];
+  let clockAt = 0, movedAt = 0, renewedAt = -Infinity, told = null;
+  let asked = null, isPaused = false, notLiveSince = null;
+
+  const kept = (name, other) => {
+    try {
+      const value = localStorage.getItem(name);
+      return value === null || !Number.isFinite(Number(value)) ? other : Number(value);
+    } catch { return other; } // a browser that may keep nothing
+  };
+  const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* as above */ } };
+  const percent = value => Math.min(100, Math.max(0, Math.round(Number(value))));
+
+  let floor = percent(kept('vigil-volume-floor', FLOOR));
+  const chosen = () => percent(kept('vigil-volume', VOLUME));
+  const volume = () => Math.max(floor, chosen());
+
+  const setLevel = () => {
+    if (output) output.gain.setTargetAtTime(loudness(volume()), context.currentTime, 0.01);
+    tell();
+  };
+  const setVolume = value => { keep('vigil-volume', percent(value)); setLevel(); };
+  const setFloor = value => {
+    if (!Number.isFinite(value)) return;
+    floor = percent(value);
+    keep('vigil-volume-floor', floor);
+    setLevel();
+  };
+
+  const isStalled = () => performance.now() - movedAt > STALLED_MS;
+  const state = () => context?.state === 'running' && !isStalled() ? 'running' : 'blocked';
+
+  const tell = () => {
+    const detail = {state: state(), isHidden: document.hidden, volume: volume(), floor};
+    if (JSON.stringify(detail) === told) return;
+    told = JSON.stringify(detail);
+    document.dispatchEvent(new CustomEvent('vigil:sound-state', {detail}));
+  };
+
+  const build = () => {
+    context?.close().catch(() => {});
+    renewedAt = movedAt = performance.now();
+    clockAt = 0;
+    try { context = new AudioContext(); } catch { context = null; return; } // no audio in this browser
+    output = context.createGain();
+    output.gain.value = loudness(volume());
+    output.connect(context.destination);
+    player = playerOf(context, output);
+    testing = [];
+    const mine = context;
+    context.onstatechange = () => {
+      if (mine !== context) return;
+      movedAt = performance.now();
+      if (context.state === 'running') player.again();
+      tell();
+    };
+    sound();
+  };
+
+  const wake = () => { // only a gesture may start what the browser holds back
+    if (context?.state === 'running' && !isStalled()) return;
+    if (!context || context.state === 'closed' || isStalled()) build();
+    context?.resume().catch(() => {});
+  };
+
+  const sound = () => {
+    if (!player) return;
+    const isLost = notLiveSince !== null && performance.now() - notLiveSince >= NOT_LIVE_MS;
+    const wanted = isLost ? worst(NOT_LIVE, asked) : asked;
+    if (wanted) endTest();
+    player.want(wanted);
+    player.remind(isPaused);
+  };
+
+  document.addEventListener('vigil:sound', ({detail}) => {
+    const wanted = asksFor(detail);
+    if (wanted !== undefined) asked = wanted; // what makes no sense silences nothing
+    isPaused = Boolean(detail?.paused?.length);
+    if (detail?.isLive ?? true) notLiveSince = null;
+    else notLiveSince ??= performance.now();
+    sound();
+  });
+
+  const tick = () => {
+    const now = performance.now();
+    if (context?.currentTime !== clockAt) {
+      clockAt = context.currentTime;
+      movedAt = now;
+    } else if (context.state !== 'running') {
+      movedAt = now; // held back, which is no fault of the device
+    }
+    if (isStalled() && now - renewedAt > RENEW_MS) build();
+    sound();
+    tell();
+  };
+
+  for (const name of ['pointerdown', 'pointerup', 'touchend', 'click', 'keydown']) {
+    document.addEventListener(name, wake, {capture: true, passive: true});
+  }
+  document.addEventListener('visibilitychange', () => { tick(); });
+  document.addEventListener('resume', () => { player?.again(); tick(); }); // the tab was frozen
+  navigator.mediaDevices?.addEventListener?.('devicechange', () => context?.resume().catch(() => {}));
+
+  // ---- Test tones -------------------------------------------------------------------------------
+
+  const endTest = () => {
+    for (const {tone, begin} of testing) if (begin > context.currentTime) tone.stop();
+    testing = [];
+  };
+
+  // One burst, unless an alarm is sounding: nothing may be heard over that. Gives its seconds.
+  const test = (priority, kind = 'physiological') => {
+    wake();
+    if (!player || player.isHeard() || !asksFor({priority, kind})) return 0;
+    endTest();
+    testing = bursts(context, output, {priority, kind}, context.currentTime + LEAD_S);
+    return testing.at(-1).end - context.currentTime;
+  };
+
+  // What would be heard here, at this volume, as samples: `script` is [[at_s, event detail], ...].
+  const rehearse = async (script, seconds) => {
+    const offline = new OfflineAudioContext(1, Math.round(seconds * RATE), RATE);
+    const gain = offline.createGain();
+    gain.gain.value = loudness(volume());
+    gain.connect(offline.destination);
+    const rehearsed = playerOf(offline, gain);
+    const step = detail => {
+      const wanted = asksFor(detail);
+      if (wanted !== undefined) rehearsed.want(wanted);
+      rehearsed.remind(Boolean(detail?.paused?.length));
+    };
+    for (const [at, detail] of script) {
+      if (at <= 0) step(detail);
+      else offline.suspend(at).then(() => { step(detail); offline.resume(); });
+    }
+    return (await offline.startRendering()).getChannelData(0);
+  };
+  const render = (priority, kind, seconds) => rehearse([[0, {priority, kind}]], seconds);
+
+  window.vigilSound = {state, test, render, rehearse, volume, setVolume, setFloor,
+    floor: () => floor, chosen};
+
+  build();
+  setInterval(tick, TICK_MS);
+  setTimeout(tell, 300); // a browser that allows sound may need a moment to begin
+})();

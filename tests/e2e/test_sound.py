@@ -1,0 +1,346 @@
+"""Is an alarm heard as its priority asks, and does the screen say so where it cannot be heard?
+
+The first half measures samples that the page renders with the very code that it plays with, in a
+browser that has no loudspeaker; numpy counts the pulses. Limits: shared/alarms.md section 2 and
+the tables 3 and 4 of IEC 60601-1-8.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+import dashboard
+
+RATE = 48_000
+ASSETS = Path(dashboard.__file__).parent / "assets"
+SOUND_JS = (ASSETS / "sound.js").read_text(encoding="utf-8")
+KINDS = ("physiological", "technical")
+SOUNDS = [(priority, kind) for priority in ("high", "medium", "low") for kind in KINDS]
+COUNT = {"high": 10, "medium": 3, "low": 2}
+PULSE_MS = {"high": (75, 200), "medium": (125, 250), "low": (125, 250)}
+EVERY_S = {"high": 10, "medium": 20, "low": 40}  # from one burst's begin to the next one's
+BETWEEN_S = {"high": (2.5, 15), "medium": (2.5, 30), "low": (15, 60)}  # from its end
+WITHIN_MS = 8  # how well an envelope of tones with a period of 2.6 ms can be read
+HERE = "http://sound.test/"
+SAMPLES = """async script => {
+  const samples = await window.vigilSound.rehearse(...script);
+  const bytes = new Uint8Array(samples.buffer);
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 32768) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  }
+  return btoa(text);
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Where the envelope is above 90 % of its top (s), and how it gets there."""
+
+    start: float
+    end: float
+    rise_s: float  # from 10 to 90 %
+    fall_s: float
+    peak: float
+
+    @property
+    def length(self) -> float:
+        return self.end - self.start
+
+
+def envelope(samples: Any) -> Any:
+    """The highest of each 2.7 ms: one period of the lowest tone."""
+    half = int(0.00135 * RATE)
+    loud = np.abs(samples)
+    padded = np.pad(loud, half)
+    windows = np.lib.stride_tricks.sliding_window_view(padded[::8], 2 * half // 8 + 1)
+    return np.repeat(windows.max(axis=1), 8)[: len(samples)]
+
+
+def pulses_of(samples: Any) -> list[Pulse]:
+    loud = envelope(samples)
+    edges = np.flatnonzero(np.diff(np.pad((loud > 1e-4).astype(np.int8), 1)))
+    found = []
+    for foot, back in edges.reshape(-1, 2):
+        shape = loud[foot:back]
+        top = np.percentile(shape, 75)
+        above = np.flatnonzero(shape >= 0.9 * top)
+        tenth = np.flatnonzero(shape >= 0.1 * top)
+        start, end = above[0], above[-1]
+        found.append(
+            Pulse(
+                (foot + start) / RATE,
+                (foot + end) / RATE,
+                (start - tenth[0]) / RATE,
+                (tenth[-1] - end) / RATE,
+                float(shape.max()),
+            )
+        )
+    return found
+
+
+def gaps_ms(pulses: list[Pulse]) -> list[float]:
+    return [1000 * (after.start - before.end) for before, after in pairwise(pulses)]
+
+
+def harmonics(samples: Any, pulse: Pulse) -> tuple[float, list[float]]:
+    """The fundamental (Hz) and the levels of its multiples in 300-4000 Hz, dB relative to it."""
+    inside = samples[int(pulse.start * RATE) : int(pulse.end * RATE)]
+    size = 1 << 18
+    spectrum = np.abs(np.fft.rfft(inside * np.hanning(len(inside)), size))
+    freqs = np.fft.rfftfreq(size, 1 / RATE)
+    audible = np.flatnonzero(spectrum > 0.1 * spectrum.max())
+    lowest = audible[0]
+    near = slice(lowest, lowest + int(60 / freqs[1]))
+    first = near.start + int(np.argmax(spectrum[near]))
+    base = freqs[first]
+
+    def level(k: int) -> float:
+        at = np.abs(freqs - k * base) < 10
+        return float(20 * np.log10(spectrum[at].max() / spectrum[first]))
+
+    return base, [level(k) for k in range(2, 40) if 300 <= k * base <= 4000]
+
+
+@pytest.fixture(scope="module")
+def quiet_page(browser: Browser) -> Any:
+    """A page with nothing but the sound."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(
+        "**/*", lambda route: route.fulfill(body="<!doctype html><p>", content_type="text/html")
+    )
+    page.goto(HERE)
+    page.add_script_tag(content=SOUND_JS)
+    yield page
+    context.close()
+
+
+def rehearse(page: Page, script: list[Any], seconds: float) -> Any:
+    return np.frombuffer(base64.b64decode(page.evaluate(SAMPLES, [script, seconds])), np.float32)
+
+
+def sound(priority: str, kind: str = "physiological") -> dict[str, str]:
+    return {"priority": priority, "kind": kind}
+
+
+# What is played.
+
+
+@pytest.fixture(scope="module")
+def heard(quiet_page: Page) -> dict[tuple[str, str], Any]:
+    """Each sound at full volume, for so long that its burst comes twice."""
+    quiet_page.evaluate("vigilSound.setVolume(100)")
+    return {
+        (priority, kind): rehearse(
+            quiet_page, [[0, sound(priority, kind)]], EVERY_S[priority] + 5.0
+        )
+        for priority, kind in SOUNDS
+    }
+
+
+@pytest.mark.parametrize(("priority", "kind"), SOUNDS)
+def test_a_burst_has_as_many_pulses_as_its_priority_asks(heard, priority, kind):
+    pulses = pulses_of(heard[priority, kind])
+    assert len(pulses) == 2 * COUNT[priority]  # two bursts, and nothing between them
+
+
+@pytest.mark.parametrize(("priority", "kind"), SOUNDS)
+def test_a_pulse_lasts_and_rises_as_the_standard_asks(heard, priority, kind):
+    shortest, longest = PULSE_MS[priority]
+    for pulse in pulses_of(heard[priority, kind]):
+        assert shortest <= 1000 * pulse.length <= longest
+        assert 0.1 <= pulse.rise_s / pulse.length <= 0.2
+        assert pulse.fall_s >= 0.01  # no click at its end either
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_pulses_of_a_high_alarm_come_in_threes_and_twos(heard, kind):
+    pulses = pulses_of(heard["high", kind])[:10]
+    spaces = gaps_ms(pulses)
+    steady = [spaces[i] for i in (0, 1, 3, 5, 6, 8)]
+    assert all(50 <= space <= 125 for space in steady)
+    assert max(steady) - min(steady) <= WITHIN_MS  # x is one x
+    x, length = float(np.mean(steady)), float(np.mean([1000 * each.length for each in pulses]))
+    assert spaces[2] == pytest.approx(2 * x + length, abs=WITHIN_MS)
+    assert spaces[7] == pytest.approx(2 * x + length, abs=WITHIN_MS)
+    assert 350 <= spaces[4] <= 1300
+
+
+@pytest.mark.parametrize(("priority", "kind"), SOUNDS[2:])
+def test_the_pulses_of_a_milder_alarm_are_evenly_spaced(heard, priority, kind):
+    pulses = pulses_of(heard[priority, kind])[: COUNT[priority]]
+    assert all(125 <= space <= 250 for space in gaps_ms(pulses))
+
+
+@pytest.mark.parametrize(("priority", "kind"), SOUNDS)
+def test_the_burst_comes_again_in_time(heard, priority, kind):
+    pulses = pulses_of(heard[priority, kind])
+    count = COUNT[priority]
+    shortest, longest = BETWEEN_S[priority]
+    assert shortest <= pulses[count].start - pulses[count - 1].end <= longest
+    assert pulses[count].start - pulses[0].start == pytest.approx(EVERY_S[priority], abs=0.01)
+
+
+def test_a_worse_alarm_comes_again_sooner(heard):
+    assert EVERY_S["high"] < EVERY_S["medium"] < EVERY_S["low"]
+
+
+@pytest.mark.parametrize(("priority", "kind"), SOUNDS)
+def test_each_pulse_has_four_harmonics_that_a_room_lets_through(heard, priority, kind):
+    samples = heard[priority, kind]
+    for pulse in pulses_of(samples)[: COUNT[priority]]:
+        base, levels = harmonics(samples, pulse)
+        assert 150 <= base <= 1000
+        assert sum(abs(level) <= 15 for level in levels) >= 4, (base, levels)
+
+
+def melody(samples: Any, count: int) -> list[int]:
+    return [round(harmonics(samples, pulse)[0]) for pulse in pulses_of(samples)[:count]]
+
+
+@pytest.mark.parametrize("priority", COUNT)
+def test_the_patient_sounds_different_from_the_equipment(heard, priority):
+    patient, equipment = (melody(heard[priority, kind], COUNT[priority]) for kind in KINDS)
+    assert patient != equipment
+    assert patient[0] < patient[1]  # the one rises, the other falls
+    assert equipment[0] > equipment[1]
+
+
+def test_nothing_is_clipped_and_a_worse_alarm_is_never_quieter(heard):
+    peaks = {sound: float(np.abs(samples).max()) for sound, samples in heard.items()}
+    assert max(peaks.values()) < 0.99
+    for kind in KINDS:
+        assert peaks["high", kind] >= peaks["medium", kind] >= peaks["low", kind] > 0.3
+    for samples in heard.values():
+        tops = [pulse.peak for pulse in pulses_of(samples)]
+        assert 20 * np.log10(max(tops) / min(tops)) <= 10
+
+
+def test_no_alarm_is_silence(quiet_page):
+    assert not rehearse(quiet_page, [[0, None]], 2).any()
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {"priority": "worst", "kind": "technical"},
+        {"priority": "high"},
+        {"priority": "constructor", "kind": "physiological"},
+        {"priority": "high", "kind": "__proto__"},
+    ],
+)
+def test_what_makes_no_sense_silences_nothing(quiet_page, malformed):
+    samples = rehearse(quiet_page, [[0, malformed], [1, sound("medium")], [1.2, malformed]], 3)
+    assert len(pulses_of(samples)) == 3
+
+
+# What comes after what.
+
+
+def test_a_worse_alarm_cuts_the_burst_that_is_playing(quiet_page):
+    samples = rehearse(quiet_page, [[0, sound("medium")], [0.5, sound("high")]], 5)
+    pulses = pulses_of(samples)
+    after = [pulse for pulse in pulses if pulse.start > 0.5]
+    assert len(after) == 10
+    assert after[0].start - 0.5 < 0.1
+    assert [round(space) for space in gaps_ms(after)][:2] == pytest.approx([90, 90], abs=WITHIN_MS)
+
+
+def test_the_patients_alarm_cuts_the_equipments_of_the_same_priority(quiet_page):
+    script = [[0, sound("high", "technical")], [0.5, sound("high")]]
+    samples = rehearse(quiet_page, script, 5)
+    after = [pulse for pulse in pulses_of(samples) if pulse.start > 0.5]
+    assert len(after) == 10
+    assert harmonics(samples, after[0])[0] == pytest.approx(392, abs=1)
+
+
+def test_the_same_alarm_goes_on_without_beginning_again(quiet_page):
+    once = rehearse(quiet_page, [[0, sound("high")]], 12)
+    said_often = [[second, sound("high")] for second in range(12)]
+    again = rehearse(quiet_page, said_often, 12)
+    assert np.abs(once - again).max() < 1e-6
+
+
+def test_an_alarm_that_ends_is_quiet_at_the_end_of_its_pulse(quiet_page):
+    samples = rehearse(quiet_page, [[0, sound("high")], [0.3, None]], 12)
+    first, second = pulses_of(samples)  # the second one was being heard
+    assert first.start < second.start < 0.3 < second.end < 0.5
+    assert second.fall_s >= 0.01
+    whole = rehearse(quiet_page, [[0, sound("high")]], 1)
+    until = int((second.end + 0.02) * RATE)
+    assert np.abs(samples[:until] - whole[:until]).max() < 1e-6
+
+
+def test_a_milder_alarm_waits_for_the_worse_one_to_be_quiet(quiet_page):
+    samples = rehearse(quiet_page, [[0, sound("high")], [0.3, sound("low")]], 5)
+    pulses = pulses_of(samples)
+    assert len(pulses) == 4
+    assert 0.9 <= pulses[2].start - pulses[1].end <= 1.2
+    assert pulses[2].length > 0.15
+
+
+def test_an_alarm_that_comes_back_sounds_at_once(quiet_page):
+    script = [[0, sound("medium")], [1.5, None], [2, sound("medium")]]
+    pulses = pulses_of(rehearse(quiet_page, script, 4))
+    assert len(pulses) == 6
+    assert pulses[3].start - 2 < 0.1
+
+
+# Paused audio.
+
+
+def test_paused_audio_is_called_to_mind_once_a_minute(quiet_page):
+    paused = {"sound": None, "paused": [1]}
+    script = [[0, paused], [70, paused], [150, {"sound": None, "paused": []}]]
+    samples = rehearse(quiet_page, script, 200)
+    pulses = pulses_of(samples)
+    assert [round(pulse.start) for pulse in pulses] == [60, 120]
+    assert all(pulse.length < 0.125 for pulse in pulses)
+
+
+def test_the_reminder_is_no_alarm(quiet_page, heard):
+    quiet_page.evaluate("vigilSound.setVolume(100)")
+    samples = rehearse(quiet_page, [[0, {"sound": None, "paused": [1]}]], 62)
+    (pulse,) = pulses_of(samples)
+    base, levels = harmonics(samples, pulse)
+    assert max(levels) < -30  # a pure tone
+    assert all(round(base) not in melody(heard[each], COUNT[each[0]]) for each in SOUNDS)
+    assert pulse.peak < 0.6 * min(float(np.abs(samples).max()) for samples in heard.values())
+
+
+def test_a_reminder_is_not_lost_under_the_burst_of_another_chair(quiet_page):
+    both = {"sound": sound("high"), "paused": [1]}
+    pulses = pulses_of(rehearse(quiet_page, [[0, both]], 66))
+    (reminder,) = [pulse for pulse in pulses if pulse.length < 0.115]
+    assert 60 <= reminder.start <= 66
+    others = [pulse for pulse in pulses if pulse is not reminder]
+    assert all(abs(pulse.start - reminder.start) > 0.9 for pulse in others)
+
+
+# Volume.
+
+
+def loudest(page: Page) -> float:
+    return float(np.abs(rehearse(page, [[0, sound("high")]], 2)).max())
+
+
+def test_no_volume_is_below_the_floor(quiet_page):
+    quiet_page.evaluate("vigilSound.setFloor(60); vigilSound.setVolume(60)")
+    at_floor = loudest(quiet_page)
+    quiet_page.evaluate("vigilSound.setVolume(0)")
+    assert loudest(quiet_page) == pytest.approx(at_floor, rel=1e-4)
+    quiet_page.evaluate("vigilSound.setVolume(90)")
+    assert loudest(quiet_page) > 1.5 * at_floor
+    quiet_page.evaluate("vigilSound.setFloor(95)")
+    assert quiet_page.evaluate("vigilSound.volume()") == 95
+    quiet_page.evaluate("vigilSound.setFloor(20)")
+    assert quiet_page.evaluate("vigilSound.volume()") == 90  # the person's choice is kept
