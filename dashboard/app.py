@@ -26,8 +26,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from clinical.sign_off import Actor
-from dashboard import ids, sign_in
+from clinical.sign_off import Actor, Role
+from dashboard import ids, sign_in, wall
+from dashboard.screens import ScreenCookies
 from dashboard.security import (
     Gate,
     People,
@@ -96,6 +97,7 @@ def create_app(
     page's ``register``: whatever is added later stands behind the route that takes every path.
     """
     sign_ins, cookie = SignIns(people, hasher=hasher), SessionCookie(is_tls)
+    screens, screen_cookies = services.screens, ScreenCookies(is_tls)
 
     @asynccontextmanager
     async def life(_server: FastAPI) -> AsyncIterator[None]:
@@ -108,12 +110,14 @@ def create_app(
         Route("/live/signed-in", _signed_in),
         WebSocketRoute("/live/ws", services.hub.serve),
         *sign_in.routes(services.site, sign_ins, cookie),
+        *(wall.routes(services.site, screens, screen_cookies) if screens else ()),
     ]
     app = Dash(
         __name__,  # where assets/ lies
         server=server,
         title="Vigil",
         update_title="",
+        assets_ignore="^wall",  # the scripts of a page that is not Dash's
         index_string=INDEX,
         # The pages come and go in one container, so no layout ever holds all ids at once.
         suppress_callback_exceptions=True,
@@ -136,6 +140,8 @@ def create_app(
         cookie=cookie,
         hosts=hosts,
         policy=content_policy([*app.csp_hashes(), script_hash(THEME)]),
+        screens=screens,
+        screen_cookies=screen_cookies,
     )
     server.state.dash = app
     return server
@@ -266,6 +272,9 @@ def _places(site: Site) -> Component:
     places = [("Board", "/", "All chairs")]
     places += [(str(number), f"/chair/{number}", name) for number, name in chairs]
     places += [("Review", "/review", "Past sessions")]
+    actor = current_actor()
+    if actor and actor.role is Role.DIRECTOR:
+        places += [("Screens", "/screens", "The screens on the wall")]
     links = [dcc.Link(word, href=path, title=why, style=LINK_STYLE) for word, path, why in places]
     return html.Nav(links, style={"display": "flex"})
 

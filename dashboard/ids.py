@@ -24,6 +24,10 @@ WILL_CHANGE = "limits-will-change"
 # The review page.
 SESSIONS_GRID = "sessions-grid"
 
+# The page of the walls.
+SCREENS_LIST = "screens-list"
+SCREENS_TICK = "screens-tick"
+
 # The alarm list.
 ALARMS_GRID = "alarms-grid"
 ALARMS_OPEN = "alarms-open"
@@ -136,3 +140,8 @@ def sign_check(about: Any, field: Any) -> Id:
 def sign_shown(about: Any) -> Id:
     """The text as this page shows it; it goes back with the signature."""
     return {"type": "sign-shown", "about": about}
+
+
+def remove_screen(screen: Any) -> Id:
+    """The button that unpairs the wall with this id."""
+    return {"type": "remove-screen", "screen": screen}

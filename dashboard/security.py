@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs, quote, urlsplit
 
 from limits import parse
 from limits.storage import MemoryStorage
@@ -32,7 +32,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clinical.sign_off import Actor
 
+if TYPE_CHECKING:
+    from dashboard.screens import Screen, ScreenCookies, Screens
+
 OPEN = frozenset({("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")})
+# Where a clinic pairs screens. The wall's own page and two posts say nothing to who is not paired.
+OPEN_TO_WALLS = frozenset(
+    {
+        ("GET", "/wall"),
+        ("POST", "/wall/pairing"),
+        ("POST", "/wall/seen"),
+        ("GET", "/assets/wall.js"),
+        ("GET", "/assets/wall.css"),
+    }
+)
+# All that a paired screen may have beyond that, and its one socket.
+FOR_SCREENS = frozenset(
+    {("GET", "/wall/worker.js"), ("GET", "/assets/live.js"), ("GET", "/assets/sound.js")}
+)
+LIVE_SOCKET = "/live/ws"
+AS_SCREEN = "screen"  # ?as=screen: the wall's own cookie counts, whoever is signed in beside it
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOREIGN_SITE, SIGN_IN_NEEDED, TRY_AGAIN = 4403, 1008, 1013  # close codes of a refused socket
 UNREACHABLE = "The record cannot be read just now, so nobody can be let in. Try again."
@@ -45,11 +64,21 @@ TRUSTED_FOR_S = 600.0  # ... and while the record cannot be asked: a full disk b
 KNOWN_AT_MOST = 1024
 
 signed_in: ContextVar[Actor | None] = ContextVar("signed_in", default=None)
+called_from: ContextVar[str] = ContextVar("called_from", default="")
 
 
 def current_actor() -> Actor | None:
     """Who makes the request that is being answered; None outside of one, or on an open path."""
     return signed_in.get()
+
+
+def current_address() -> str:
+    """From which address the request comes that is being answered; "" outside of one."""
+    return called_from.get()
+
+
+def address_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
 
 
 class People(Protocol):
@@ -120,7 +149,7 @@ class SignIns:
             self._tries.hit(TRIES_OF_ADDRESS, address)
             raise WrongPassword
         token = secrets.token_urlsafe(32)
-        await asyncio.to_thread(self._people.start_sign_in, user, _hash(token), self._now())
+        await asyncio.to_thread(self._people.start_sign_in, user, hash_of(token), self._now())
         return token
 
     async def actor(self, token: str) -> Actor | None:
@@ -128,7 +157,7 @@ class SignIns:
 
         An open live page asks too, and asking counts as use: no wall goes dark for want of clicks.
         """
-        token_hash, now_s = _hash(token), time.monotonic()
+        token_hash, now_s = hash_of(token), time.monotonic()
         known = self._known.get(token_hash)
         if known and now_s < known.asked_s + KNOWN_FOR_S:
             return known.actor
@@ -147,12 +176,13 @@ class SignIns:
 
     async def close(self, token: str) -> None:
         """End the sign-in of ``token``, here and now and in the record."""
-        token_hash = _hash(token)
+        token_hash = hash_of(token)
         await asyncio.to_thread(self._people.end_sign_in, token_hash, self._now())
         self._known.pop(token_hash, None)
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """What the record keeps of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -239,6 +269,8 @@ class Gate:
     """Lets in who is signed in, under a host name of ours, from our own pages; adds the headers.
 
     ``hosts`` are the names this server answers to besides localhost and its addresses, no ports.
+    ``screens`` are the walls of a clinic that has any: each may have its page, its scripts and the
+    live socket, and nothing else.
     """
 
     def __init__(
@@ -249,8 +281,13 @@ class Gate:
         cookie: SessionCookie,
         hosts: Collection[str],
         policy: str,
+        screens: Screens | None = None,
+        screen_cookies: ScreenCookies | None = None,
     ) -> None:
         self.app = app
+        self._screens = screens
+        self._screen_cookies = screen_cookies
+        self._open = OPEN | OPEN_TO_WALLS if screens else OPEN
         self._sign_ins = sign_ins
         self._cookie = cookie
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
@@ -281,45 +318,69 @@ class Gate:
             app = _refusal(HTTPStatus.MISDIRECTED_REQUEST, "This is not the address of Vigil.")
         elif method not in SAFE_METHODS and (why := foreign_site(connection.headers)):
             app = _refusal(HTTPStatus.FORBIDDEN, f"Refused: {why}.")
-        elif (method, path) not in OPEN:
+        elif (method, path) not in self._open:
+            actor = None
             try:
                 actor = await self._actor(connection)
+                is_let_in = actor is not None or (
+                    (method, path) in FOR_SCREENS and await self._screen(connection) is not None
+                )
             except SQLAlchemyError:
-                actor, app = None, _refusal(HTTPStatus.SERVICE_UNAVAILABLE, UNREACHABLE)
+                app = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, UNREACHABLE)
             else:
-                app = self.app if actor else _to_sign_in(connection, method)
+                app = self.app if is_let_in else _to_sign_in(connection, method)
             signed_in.set(actor)
+        called_from.set(address_of(connection))
         await app(scope, receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        actor = None
+        watching: Actor | Screen | None = None
         if not self._is_our_host(connection) or foreign_site(connection.headers):
             code = FOREIGN_SITE
         else:
             try:
-                code, actor = SIGN_IN_NEEDED, await self._actor(connection)
+                code, watching = SIGN_IN_NEEDED, await self._watching(connection)
             except SQLAlchemyError:
                 code = TRY_AGAIN
-        if actor is None:
+        if watching is None:
             await receive()
             await send({"type": "websocket.close", "code": code})
             return
 
+        viewer = _viewer(watching)
+
         async def still_signed_in() -> bool:
             try:
-                return await self._actor(connection) is not None
+                now = await self._watching(connection)
+                return now is not None and _viewer(now) == viewer
             except SQLAlchemyError:
                 return True  # nobody said otherwise, and a screen stays lit
 
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state["still_signed_in"] = still_signed_in
-        signed_in.set(actor)
+        state["viewer"] = viewer  # to whom it counts as shown
+        signed_in.set(watching if isinstance(watching, Actor) else None)
         await self.app(scope, receive, send)
+
+    async def _watching(self, connection: HTTPConnection) -> Actor | Screen | None:
+        """Who or which screen opens a socket; a screen may open the live one alone."""
+        is_live = connection.url.path == LIVE_SOCKET
+        asked_as = parse_qs(connection.url.query).get("as", [""])[0]
+        if not (is_live and asked_as == AS_SCREEN):
+            actor = await self._actor(connection)
+            if actor is not None:
+                return actor
+        return await self._screen(connection) if is_live else None
 
     async def _actor(self, connection: HTTPConnection) -> Actor | None:
         token = self._cookie.token(connection)
         return None if token is None else await self._sign_ins.actor(token)
+
+    async def _screen(self, connection: HTTPConnection) -> Screen | None:
+        if self._screens is None or self._screen_cookies is None:
+            return None
+        return await self._screens.screen(self._screen_cookies.token(connection))
 
     def _is_our_host(self, connection: HTTPConnection) -> bool:
         """A foreign name that leads here is how DNS rebinding gets past Origin; no address is."""
@@ -340,6 +401,10 @@ class Gate:
             await send(message)
 
         return send_with_headers
+
+
+def _viewer(watching: Actor | Screen) -> str:
+    return watching.user if isinstance(watching, Actor) else watching.viewer
 
 
 def _refusal(status: HTTPStatus, words: str) -> ASGIApp:

@@ -11,11 +11,12 @@ import uvicorn
 from dashboard.app import create_app
 from dashboard.clinic import Clinic
 from dashboard.config import Config
-from dashboard.pages import board, chair, review, session
+from dashboard.pages import board, chair, review, screens, session
 from dashboard.people import StoredPeople
+from dashboard.screens import Screens, StoredScreens
 from dashboard.services import Services, Site
 
-PAGES = (board, chair, review, session)
+PAGES = (board, chair, review, session, screens)
 GRACE_S = 2  # an open live socket must not hold up a stop
 
 
@@ -59,6 +60,7 @@ def services_of(clinic: Clinic, speed: float) -> Services:
             is_simulated=config.is_simulated,
             speed=speed,
         ),
+        screens=Screens(StoredScreens(clinic.database)),
     )
 
 
