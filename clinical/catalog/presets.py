@@ -92,25 +92,23 @@ def why_not(preset: Preset, moved: Mapping[LimitKey, float]) -> str | None:
     for key, value in moved.items():
         own = preset.movable(*key)
         if own is None:
-            return f"the {_words(key)} limit of the preset {preset.name} cannot be moved"
+            return f"the {_words(key)} limit of {preset.name} cannot be moved"
         low, high = preset.bounds[key[0], key[1]]
         if not low <= value <= high or value != round(value):
-            return f"{_words(key)} limit: expected {low:g} to {high:g}, got {value:g}"
+            wanted = f"a whole number, {low:g} to {high:g}"
+            return f"{_words(key)} limit: expected {wanted}, got {value:g}"
     for key, value in moved.items():
         span = allowed(preset, key, moved)
         if span is not None and not span[0] <= value <= span[1]:
-            return f"{_words(key)} limit: {_neighbour(key, span, value)}, got {value:g}"
+            wanted = f"at least {span[0]:g}" if value < span[0] else f"at most {span[1]:g}"
+            return (
+                f"{_words(key)} limit: a worse limit lies further out: "
+                f"expected {wanted}, got {value:g}"
+            )
     return None
 
 
 def _words(key: LimitKey) -> str:
-    """HR, medium priority, high side."""
+    """HR medium priority high side."""
     metric, direction, priority = key
     return f"{NATURE[metric].label} {priority} priority {direction} side"
-
-
-def _neighbour(key: LimitKey, span: tuple[float, float], value: float) -> str:
-    low, high = span
-    side = "a worse limit lies further out"
-    wanted = f"at least {low:g}" if value < low else f"at most {high:g}"
-    return f"{side}: expected {wanted}"
