@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import uvicorn
@@ -30,7 +30,9 @@ from clinical.snapshot import AlarmView, ChairView, Change, LiveSnapshot, Sessio
 from clinical.vitals import Metric, Observation, Quality
 from dashboard.app import create_app
 from dashboard.live import LiveHub
+from dashboard.screens import Screen, Screens
 from dashboard.services import Services, Site
+from storage.screens import ScreenExists, UnknownScreen
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)
@@ -93,6 +95,40 @@ class FakePeople:
 
     def end_sign_in(self, token_hash: str, now: datetime) -> None:
         self.tokens.pop(token_hash, None)
+
+
+class FakeScreens:
+    """Paired screens in memory, by the hash of their token."""
+
+    def __init__(self) -> None:
+        self.paired: dict[str, Screen] = {}
+        self.seen: list[str] = []
+        self.fails_with: Exception | None = None
+
+    def pair(self, name: str, hashed: str, by: str, now: datetime) -> Screen:
+        if self.fails_with:
+            raise self.fails_with
+        if any(screen.name == name for screen in self.paired.values()):
+            raise ScreenExists(name)
+        self.paired[hashed] = Screen(uuid4(), name, by, now, now)
+        return self.paired[hashed]
+
+    def find(self, hashed: str) -> Screen | None:
+        if self.fails_with:
+            raise self.fails_with
+        return self.paired.get(hashed)
+
+    def list(self) -> list[Screen]:
+        return list(self.paired.values())
+
+    def revoke(self, screen: UUID, by: str, now: datetime) -> None:
+        left = {hashed: each for hashed, each in self.paired.items() if each.id != screen}
+        if left == self.paired:
+            raise UnknownScreen(str(screen))
+        self.paired = left
+
+    def note_seen(self, hashed: str, now: datetime) -> None:
+        self.seen.append(hashed)
 
 
 @dataclass
@@ -249,6 +285,7 @@ class Clinic:
     engine: FakeEngine
     people: FakePeople
     services: Services
+    screens: FakeScreens
 
 
 def a_clinic(
@@ -266,7 +303,7 @@ def a_clinic(
     engine = FakeEngine(live, clock, chairs)
     live.publish(engine.snapshot, [])
     site = Site(clinic, tuple((chair, f"Chair {chair}") for chair in chairs), is_simulated)
-    people = FakePeople()
+    people, screens = FakePeople(), FakeScreens()
     services = Services(
         desk=FakeDesk(),
         snapshot=lambda: engine.snapshot,
@@ -274,9 +311,10 @@ def a_clinic(
         database=None,  # type: ignore[arg-type]  # no page here reads the record
         clock=clock,
         site=site,
+        screens=Screens(screens),
     )
     app = create_app(services, pages, people, is_tls=is_tls, hasher=QUICK)
-    return Clinic(app, live, engine, people, services)
+    return Clinic(app, live, engine, people, services, screens)
 
 
 @contextmanager
