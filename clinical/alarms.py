@@ -172,7 +172,7 @@ class RelativeLimit:
         return AlarmLimit(
             metric=self.metric,
             operator=self.operator,
-            value=baseline * (1 + self.change),
+            value=round(baseline * (1 + self.change), 6),  # 0.7 * 170 is 119, not a bit less
             priority=self.priority,
             delay_s=self.delay_s,
             hysteresis=self.hysteresis,

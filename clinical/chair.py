@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -159,6 +159,7 @@ class SessionState:
     repeat: Repeat | None = None
     audio: AudioChanged | None = None  # None: on, and never touched
     switched_off: Mapping[Metric, AlarmSwitched] = field(default_factory=dict)
+    switched_on_at: Mapping[Metric, datetime] = field(default_factory=dict)  # after it was off
 
     def audio_at(self, now: datetime) -> AudioState:
         """Whether the chair may sound; a pause ends by itself."""
@@ -261,7 +262,10 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
             return replace(session, audio=fact)
         case AlarmSwitched():
             off = {m: each for m, each in session.switched_off.items() if m != fact.metric}
-            return replace(session, switched_off=off | ({fact.metric: fact} if fact.is_off else {}))
+            if fact.is_off:
+                return replace(session, switched_off={**off, fact.metric: fact})
+            on_at = {**session.switched_on_at, fact.metric: fact.at}
+            return replace(session, switched_off=off, switched_on_at=on_at)
         case ProbePlaced():
             return replace(session, is_probe_on_cuff_arm=fact.is_on_cuff_arm)
         case ItemAnswered():
@@ -299,14 +303,33 @@ def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
     before, name = session.alarms.get(fact.condition), fact.condition
     left = {other: said for other, said in session.left_unseen.items() if other != name}
     alarms = _alarms_after(session.alarms, fact)
-    if fact.change is AlarmChange.RAISED and name in session.left_unseen:
-        unseen = session.left_unseen[name]
-        if unseen.priority.rank > fact.priority.rank:
-            alarms = {**alarms, name: replace(alarms[name], unseen=unseen)}
+    if fact.change is AlarmChange.RAISED:
+        alarms = {**alarms, name: _heir(alarms[name], [*_left_by(session, fact)])}
     elif fact.change is AlarmChange.RESET and not fact.by and before and before.unseen:
         left[name] = before.unseen
     repeat = _repeat_after(session.repeat, fact)
     return replace(session, alarms=alarms, left_unseen=left, repeat=repeat)
+
+
+def _left_by(session: SessionState, fact: AlarmEvent) -> Iterator[Signal]:
+    """What nobody has seen yet of the alarms that ``fact`` goes on from: of the same condition
+    when it was latched, of the sign's own when its signal is lost, and back."""
+    if fact.condition in session.left_unseen:
+        yield session.left_unseen[fact.condition]
+    if fact.metric is None or fact.direction is None:
+        return
+    for alarm in session.alarms.values():
+        of_sign = (alarm.signal.metric, alarm.signal.direction)
+        is_same = of_sign == (fact.metric, fact.direction)
+        if is_same and alarm.unseen is not None and not alarm.is_latched:
+            yield alarm.unseen
+
+
+def _heir(alarm: OpenAlarm, left: Sequence[Signal]) -> OpenAlarm:
+    worst = max(left, key=lambda signal: signal.priority.rank, default=None)
+    if worst is None or worst.priority.rank <= alarm.signal.priority.rank:
+        return alarm
+    return replace(alarm, unseen=worst)
 
 
 def _moved_after(session: SessionState, fact: LimitChanged) -> Mapping[LimitKey, float]:

@@ -30,6 +30,7 @@ from clinical.chair import (
     LostAlarm,
     OpenAlarm,
     Remark,
+    Repeat,
     SessionState,
     Signal,
     after_cuff,
@@ -411,13 +412,15 @@ def _judged(
         implausible.discard(obs.metric)
         seen_at[obs.metric] = obs.observed_at
         sign = _sign_of(obs, seen_at)
+        if waiting is not None and sign is Metric.SPO2:
+            continue  # an artefact of the cuff: neither low nor back
         was_lost = lost.pop(sign, None) is not None
         for direction in Direction:
             key = (sign, direction)
-            if key in conditions and key != waiting:
+            if key in conditions:
                 before = conditions[key]
                 see = before.returned if was_lost else before.observed
-                others = _others(state, before, obs.observed_at)
+                others = _others(state, session, before, obs.observed_at)
                 conditions[key] = see(obs.value, obs.observed_at, others)
     return replace(
         session,
@@ -429,7 +432,9 @@ def _judged(
     )
 
 
-def _others(state: ChairState, condition: Condition, at: datetime) -> Mapping[Metric, float]:
+def _others(
+    state: ChairState, session: SessionState, condition: Condition, at: datetime
+) -> Mapping[Metric, float]:
     """What is believed at ``at`` of the signs that ``condition`` looks at beside its own."""
     if not condition.looks_beside:
         return NOTHING_BESIDE
@@ -437,6 +442,8 @@ def _others(state: ChairState, condition: Condition, at: datetime) -> Mapping[Me
     for metric in condition.looks_beside:
         obs = state.latest.get(metric)
         if not _is_sound(obs) or obs.value is None:
+            continue
+        if metric is Metric.SPO2 and session.spo2_waits_until(at):
             continue
         # A pressure holds until the next cuff; a number that the sensor gave too long ago does not.
         if metric in CUFF or at - obs.observed_at <= technical.age_limit(state, metric):
@@ -458,9 +465,11 @@ def _rejudged(state: ChairState, at: datetime) -> ChairState:
     for (metric, direction), condition in session.conditions.items():
         _, value = _value_behind(state, metric)
         lost_at = technical.lost_at(state, session, metric)
-        if value is None or metric in session.lost or (lost_at is not None and at > lost_at):
+        is_old = lost_at is not None and at > lost_at
+        is_waiting = metric is Metric.SPO2 and session.spo2_waits_until(at)
+        if value is None or metric in session.lost or is_old or is_waiting:
             continue
-        others = _others(state, condition, at)
+        others = _others(state, session, condition, at)
         conditions[metric, direction] = condition.observed(value, at, others)
     return replace(state, session=replace(session, conditions=conditions))
 
@@ -771,9 +780,14 @@ def _with_alarms(
     session = state.session
     if session is None:
         return state, ()
+    asked, taken_at = session.repeat, session.last_cuff_at
+    if asked is not None and taken_at is not None and taken_at > asked.asked_at:
+        session = replace(session, repeat=None)  # the reading is there, whatever it says
     signals = (*_physiological(state, session), *technical.signals(state, session, now))
     present = {
-        signal.condition: signal for signal in signals if signal.metric not in session.switched_off
+        signal.condition: _since_on(session, signal)
+        for signal in signals
+        if signal.metric not in session.switched_off
     }
     changes: list[Fact] = [*_raised_or_changed(state, session, present, at, now)]
     for condition, alarm in session.alarms.items():
@@ -782,7 +796,11 @@ def _with_alarms(
             changes.append(_over(state, session, alarm, present, at if is_data else now))
     for change in changes:
         session = fold(session, change)
-    session, more = _confirmed(replace(state, session=session), session)
+    more: list[Fact] = []
+    if asked is not None and session.repeat is not asked:
+        more += _confirmed(state, session, asked)
+    for change in more:
+        session = fold(session, change)
     if (loud := _broken_through(session, changes, now)) is not None:
         session, more = fold(session, loud), [*more, loud]
     alarms = {
@@ -842,23 +860,26 @@ def _over(
         return alarm_event(AlarmChange.CLEARED, state, alarm, at)
     if metric in session.switched_off:
         return alarm_event(AlarmChange.CLEARED, state, alarm, at)
-    return alarm_event(AlarmChange.LATCHED, state, replace(alarm, signal=unseen), at)
+    left = replace(unseen, condition=alarm.signal.condition, kind=alarm.signal.kind)
+    return alarm_event(AlarmChange.LATCHED, state, replace(alarm, signal=left), at)
 
 
-def _confirmed(state: ChairState, session: SessionState) -> tuple[SessionState, list[Fact]]:
-    """The session after the second cuff reading that was asked for, where that has come."""
-    repeat, taken_at = session.repeat, session.last_cuff_at
-    if repeat is None or taken_at is None or taken_at <= repeat.asked_at:
-        return session, []
-    facts: list[Fact] = []
-    if taken_at - repeat.asked_at <= technical.REPEAT_WITHIN:
-        for condition in sorted(repeat.conditions & session.alarms.keys()):
-            alarm = session.alarms[condition]
-            if alarm.signal.priority is AlarmPriority.HIGH and not alarm.is_latched:
-                facts.append(alarm_event(AlarmChange.CONFIRMED, state, alarm, taken_at))
-    for fact in facts:
-        session = fold(session, fact)
-    return replace(session, repeat=None), facts
+def _since_on(session: SessionState, signal: Signal) -> Signal:
+    """A sign whose alarms were off: what held then is news from when they are on again."""
+    if signal.metric is None or signal.metric not in session.switched_on_at:
+        return signal
+    return replace(signal, onset_at=max(signal.onset_at, session.switched_on_at[signal.metric]))
+
+
+def _confirmed(state: ChairState, session: SessionState, asked: Repeat) -> Iterator[AlarmEvent]:
+    """The alarms that the second reading confirms: whole, believable, in time and high again."""
+    last = session.sets[-1] if session.sets else None
+    if last is None or not asked.asked_at < last.at <= asked.asked_at + technical.REPEAT_WITHIN:
+        return
+    for condition in sorted(asked.conditions & session.alarms.keys()):
+        alarm = session.alarms[condition]
+        if alarm.signal.priority is AlarmPriority.HIGH and not alarm.is_latched:
+            yield alarm_event(AlarmChange.CONFIRMED, state, alarm, last.at)
 
 
 def _broken_through(

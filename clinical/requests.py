@@ -400,6 +400,8 @@ def _limit_key(asked: LimitAsked) -> LimitKey:
     for what, words, given in (*named, ("a priority", AlarmPriority, asked.priority)):
         if given not in list(words):
             raise Refused(f"expected {what}, one of {', '.join(words)}, got {given}")
+    if isinstance(asked.value, bool) or not isinstance(asked.value, int | float):
+        raise Refused(f"expected a number for the limit of {asked.metric}, got {asked.value!r}")
     return Metric(asked.metric), Direction(asked.direction), AlarmPriority(asked.priority)
 
 
