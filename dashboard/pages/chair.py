@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
@@ -15,6 +16,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from clinical.catalog.loader import load_checklist, load_statements
+from clinical.catalog.presets import Presets
 from clinical.commands import (
     AcknowledgeAlarm,
     AllowCuff,
@@ -32,18 +34,25 @@ from clinical.phases import AT_ONCE, SessionPhase
 from clinical.sign_off import Actor, Signature, SignerKind, SignMethod
 from clinical.snapshot import ChairView, SessionView
 from dashboard import ids
+from dashboard.pages import asks
 from dashboard.pages.click import (
+    ANOTHER,
+    DRAWN_FOR,
+    PAPERWORK,
+    TOO_SOON,
     command_id,
+    is_drawn_for,
     is_settled,
     new_form,
     of_clicked,
+    paperwork_key,
     submitted,
     was_clicked,
 )
 from dashboard.pages.seats import limits_of, seats
 from dashboard.security import current_actor
 from dashboard.views import chair as view_of
-from dashboard.views import checklist, controls, sign_off
+from dashboard.views import checklist, controls, open_alarms, sign_off
 from dashboard.views.panel import Form, Panel, panel, place, refused, said, to_draw
 from dashboard.views.trend import Mark, annotated, session_marks
 
@@ -52,7 +61,6 @@ if TYPE_CHECKING:
 
 PATH = "/chair/<chair>"
 TITLE = "Chair"
-PAPERWORK = "paperwork"
 EMPTY_TREND = timedelta(minutes=15)  # the least that the trend shows
 STEP_S = 300  # its axis grows by so much at once, not with every second
 ZONE = None  # times of day are those of the server, which stands in the clinic
@@ -66,18 +74,28 @@ async def layout(services: Services, chair: str) -> Component | None:
     if not exists(services, chair):
         return None
     view, form = seats(services)[int(chair)], new_form(services)
-    head, alarms, session, cuff, end, monitors, paperwork = (
-        place(part, form) for part in panels_of(view, current_actor())
-    )
+    panels = panels_of(view, current_actor(), await behind(services, view))
+    placed = {part.name: place(part, form) for part in panels}
     return view_of.page(
         view,
         limits_of(view),
-        head,
+        placed["head"],
         [
-            _part(alarms, html.Div(id=ids.said("alarms", "alarms"))),
-            _part(session, cuff, html.Div(id=ids.said("session", "session")), end),
-            paperwork,
-            _part(monitors),
+            _part(
+                placed["alarms"],
+                placed["reason"],
+                html.Div(id=ids.said("alarms", "alarms")),
+                *asks.sound_part(view.chair, placed),
+            ),
+            _part(
+                placed["session"],
+                placed["cuff"],
+                html.Div(id=ids.said("session", "session")),
+                placed["end"],
+            ),
+            asks.limits_part(placed),
+            placed[PAPERWORK],
+            _part(placed["monitors"]),
         ],
         speed=services.site.speed,
     )
@@ -90,13 +108,32 @@ def _part(*content: Component) -> Component:
 # What the page is made of.
 
 
-def panels_of(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
+class Behind(NamedTuple):
+    """What the page says beside the snapshot: presets, who can be called, who moved what."""
+
+    presets: Presets
+    staff: tuple[Actor, ...] = ()
+    known: asks.Known = asks.NOTHING
+
+
+async def behind(services: Services, view: ChairView) -> Behind:
+    """Accounts are asked for where a session can be started, and nowhere else."""
+    staff = await asyncio.to_thread(services.staff) if view.session is None else ()
+    return Behind(services.presets(), tuple(staff), await asks.known_of(services, view.session))
+
+
+def panels_of(view: ChairView, actor: Actor | None, beside: Behind) -> Iterator[Panel]:
     """The panels of the page, each with those inside it."""
-    current = view.session
+    current, role = view.session, actor.role if actor else None
+    preset = asks.preset_of(current, beside.presets)
+    start = controls.Start(beside.presets, beside.staff)
+    above = preset.decision_above if preset else None
     yield panel("head", lambda _form: view_of.head(view))
     yield _alarms(view, actor)
-    yield panel("session", lambda form: controls.controls(current, ZONE, form))
-    yield panel("cuff", lambda form: controls.cuff(view, actor.role if actor else None, form))
+    yield panel("reason", partial(open_alarms.reason, current, actor is not None))
+    yield from asks.panels_of(current, actor, preset, beside.known, ZONE)
+    yield panel("session", lambda form: controls.controls(current, ZONE, form, start, above))
+    yield panel("cuff", lambda form: controls.cuff(view, role, form))
     yield panel("end", lambda form: controls.end_early(form) if current else [])
     yield panel("monitors", lambda _form: view_of.monitors(view))
     yield _paperwork(current, actor)
@@ -105,16 +142,22 @@ def panels_of(view: ChairView, actor: Actor | None) -> Iterator[Panel]:
 def _alarms(view: ChairView, actor: Actor | None) -> Panel:
     may_act = actor is not None
     texts = tuple(
-        panel(f"alarm:{alarm.alarm_id}", partial(view_of.alarm_text, alarm))
+        panel(f"alarm:{alarm.alarm_id}", partial(open_alarms.text, alarm)) for alarm in view.alarms
+    )
+    lives = tuple(
+        panel(f"life:{alarm.alarm_id}", partial(open_alarms.life, alarm, ZONE))
         for alarm in view.alarms
     )
 
     def draw(form: Form) -> list[Component]:
-        placed = [place(text, form) for text in texts]
-        return view_of.alarms(view.alarms, placed, may_act, ZONE, form)
+        said, lived = ([place(part, form) for part in parts] for parts in (texts, lives))
+        return open_alarms.alarms(view.alarms, said, lived, may_act, form)
 
-    rows = [(alarm.alarm_id, alarm.priority, alarm.acknowledged_at) for alarm in view.alarms]
-    return Panel("alarms", f"{rows} {may_act}", draw, texts)
+    rows = [
+        (alarm.alarm_id, alarm.priority, alarm.acknowledged_at, alarm.is_latched)
+        for alarm in view.alarms
+    ]
+    return Panel("alarms", f"{rows} {may_act}", draw, (*texts, *lives))
 
 
 def _paperwork(current: SessionView | None, actor: Actor | None) -> Panel:
@@ -144,11 +187,6 @@ def _paperwork(current: SessionView | None, actor: Actor | None) -> Panel:
         ]
 
     return Panel(PAPERWORK, paperwork_key(current, actor), draw, (*items, *statements))
-
-
-def paperwork_key(current: SessionView | None, actor: Actor | None) -> str:
-    """Whose paperwork it is, and who fills it in."""
-    return f"{current.session} {actor.user if actor else ''}" if current else ""
 
 
 def _items(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
@@ -219,6 +257,7 @@ DRAW_MARKS = """async marks => {
 def register(app: Dash, services: Services) -> None:
     _register_drawing(app, services)
     _register_session(app, services)
+    asks.register(app, services)
     _register_checklist(app, services)
     _register_signing(app, services)
 
@@ -246,7 +285,8 @@ def _register_drawing(app: Dash, services: Services) -> None:
             raise PreventUpdate
         view, form = seats(services)[chair], new_form(services)
         before = dict(zip((place["name"] for place in places), shown, strict=True))
-        anew = {part.name: part for part in to_draw(panels_of(view, current_actor()), before)}
+        panels = panels_of(view, current_actor(), await behind(services, view))
+        anew = {part.name: part for part in to_draw(panels, before)}
         children = [list(anew[name].draw(form)) if name in anew else no_update for name in before]
         digests = [anew[name].shown if name in anew else no_update for name in before]
         marks = trend_marks(view, services.clock.now())
@@ -255,41 +295,34 @@ def _register_drawing(app: Dash, services: Services) -> None:
     app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))
 
 
-# What a page was drawn for goes back with each click that is about a session.
-DRAWN_FOR = State(ids.panel(PAPERWORK), "data-shown")
-TOO_SOON = refused("that was too quick after the last step: press once more")
-ANOTHER = refused("this page showed another session or another person: look again")
-
-
-def is_drawn_for(current: SessionView | None, actor: Actor, drawn_for: str) -> bool:
-    """Whether the page was drawn for ``current``, the session in the chair now, and for ``actor``.
-
-    Between the last drawing and the click another patient may have sat down in the chair, or
-    another person have signed in.
-    """
-    return paperwork_key(current, actor) == drawn_for
-
-
 def _register_session(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.said("alarms", "alarms"), "children"),
+        Output(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
         Input(ids.acknowledge(ALL), "n_clicks"),
         State(ids.acknowledge(ALL), "data-form"),
+        State(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
         State(ids.CHAIR, "data"),
         prevent_initial_call=True,
     )
-    async def acknowledge(_clicks: list[int | None], forms: list[str], chair: int) -> Any:
-        actor = current_actor()
+    async def acknowledge(
+        _clicks: list[int | None], forms: list[str], reasons: list[str | None], chair: int
+    ) -> tuple[Any, list[Any]]:
+        """What was written goes with one alarm, and is gone for the next."""
+        actor, kept = current_actor(), [no_update] * len(reasons)
         if actor is None or not was_clicked():
-            return no_update
+            return no_update, kept
         alarm = ctx.triggered_id["about"]
         command = AcknowledgeAlarm(
+            # Without the reason: the second half of a double click finds it empty already.
             command_id=command_id(of_clicked(forms), alarm),
             by=actor,
             chair=chair,
             alarm_id=UUID(alarm),
+            reason=(reasons[0] or "").strip() if reasons else "",
         )
-        return said(await submitted(services, command))
+        outcome = await submitted(services, command)
+        return said(outcome), [""] * len(reasons) if outcome.kind is OutcomeKind.DONE else kept
 
     @app.callback(
         Output(ids.said("session", "session"), "children"),
@@ -338,6 +371,10 @@ def _register_session(app: Dash, services: Services) -> None:
 CUFF_ORDERS = {controls.CUFF_START: CuffOrder.START, controls.CUFF_CANCEL: CuffOrder.CANCEL}
 
 
+# Which field says why, of the steps that need it.
+REASON_OF = {SessionPhase.ABORTED: "reason", SessionPhase.INFUSING: "decision"}
+
+
 def step_command(
     step: str, fields: Mapping[str, Any], form: str, actor: Actor, chair: int
 ) -> Command:
@@ -351,6 +388,8 @@ def step_command(
             planned_infusion_min=_whole(fields.get("planned_min")),
             infusion_number=_whole(fields.get("infusion_number")),
             series_length=_whole(fields.get("series_length")),
+            preset=str(fields.get("preset") or controls.PRESET),
+            second=str(fields.get("second") or ""),
         )
     if step == controls.LOCK:
         return LockBaseline(**common)
@@ -359,7 +398,7 @@ def step_command(
     if step in (controls.CUFF_ALLOW, controls.CUFF_FORBID):
         return AllowCuff(**common, is_allowed=step == controls.CUFF_ALLOW)
     to = SessionPhase(step)
-    reason = str(fields.get("reason") or "").strip() if to is SessionPhase.ABORTED else ""
+    reason = str(fields.get(REASON_OF.get(to, "")) or "").strip()
     return ChangePhase(**common, to=to, reason=reason)
 
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
-from dash import ctx
+from dash import State, ctx
 
 from clinical.commands import Command, Outcome, OutcomeKind
 from clinical.monitor import is_at_once
-from dashboard.views.panel import Form
+from clinical.sign_off import Actor
+from clinical.snapshot import SessionView
+from dashboard import ids
+from dashboard.views.panel import Form, refused
 
 if TYPE_CHECKING:
     from dashboard.services import Services
@@ -22,6 +25,26 @@ WAIT_S = 2.0  # how long a person waits for the record before the page says that
 # A step of the session puts the next step's button under the same finger. A second press that
 # arrives sooner than this after the drawing was meant for the first.
 SETTLED_S = 0.7
+
+# What a page was drawn for goes back with each click that is about a session.
+PAPERWORK = "paperwork"
+DRAWN_FOR = State(ids.panel(PAPERWORK), "data-shown")
+TOO_SOON = refused("that was too quick after the last step: press once more")
+ANOTHER = refused("this page showed another session or another person: look again")
+
+
+def paperwork_key(current: SessionView | None, actor: Actor | None) -> str:
+    """Whose paperwork it is, and who fills it in."""
+    return f"{current.session} {actor.user if actor else ''}" if current else ""
+
+
+def is_drawn_for(current: SessionView | None, actor: Actor, drawn_for: str) -> bool:
+    """Whether the page was drawn for ``current``, the session in the chair now, and for ``actor``.
+
+    Between the last drawing and the click another patient may have sat down in the chair, or
+    another person have signed in.
+    """
+    return paperwork_key(current, actor) == drawn_for
 
 
 def new_form(services: Services) -> Form:

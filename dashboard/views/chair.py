@@ -1,21 +1,19 @@
-"""What does the page of one chair show: numbers, trend, alarms, session, checklist, signatures?"""
+"""What stands where on the page of one chair: numbers, trend, and what is to be done beside?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmLimit
-from clinical.snapshot import AlarmView, ChairView
+from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.views import wording
 from dashboard.views.board import alarm_line, clock, unproven
 from dashboard.views.numbers import pressure, vital, word
-from dashboard.views.panel import Form
 from dashboard.views.trend import CONFIG, live_figure
 
 TREND_WINDOW_S = 7200  # as long as the server keeps what it sent
@@ -122,56 +120,3 @@ def monitors(view: ChairView) -> list[Component]:
         ),
         html.P("The monitor's own alarms stay primary.", className="dim"),
     ]
-
-
-def alarms(
-    open_alarms: Sequence[AlarmView],
-    texts: Sequence[Component],
-    may_act: bool,
-    zone: tzinfo | None,
-    form: Form,
-) -> list[Component]:
-    """Every open alarm, worst first, each with who has seen it or the button that says so.
-
-    ``texts`` are their words, each a panel: the value in them changes with every beat.
-    """
-    if not open_alarms:
-        return [html.H2("Alarms"), html.P("No open alarms", className="dim")]
-    rows = [
-        _alarm(alarm, text, may_act, zone, form)
-        for alarm, text in zip(open_alarms, texts, strict=True)
-    ]
-    return [html.H2("Alarms"), html.Ul(rows, className="alarms")]
-
-
-def _alarm(
-    alarm: AlarmView, text: Component, may_act: bool, zone: tzinfo | None, form: Form
-) -> html.Li:
-    seen: Component | None = None
-    if alarm.acknowledged_by and alarm.acknowledged_at:
-        at = wording.time_of_day(alarm.acknowledged_at, zone)
-        seen = html.Span(f"Seen by {alarm.acknowledged_by} at {at}", className="dim alarm-seen")
-    elif may_act:
-        seen = html.Button(
-            "Acknowledge",
-            id=ids.acknowledge(str(alarm.alarm_id)),
-            type="button",
-            className="button",
-            **form.carried,
-        )
-    since = f"since {wording.hour_minute(alarm.onset_at, zone)}"
-    return html.Li(
-        className="alarm",
-        **{"data-priority": alarm.priority.value},
-        children=[
-            html.Span(className="alarm-badge"),
-            text,
-            html.Span(since, className="dim alarm-since"),
-            seen,
-        ],
-    )
-
-
-def alarm_text(alarm: AlarmView, _form: Form) -> list[Component]:
-    """SYS 172 > 160, with the stars of its priority."""
-    return [html.Span(alarm.text, className="alarm-words")]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from clinical.catalog.presets import Presets
 from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.record import BaselineLocked
-from clinical.sign_off import Role
+from clinical.sign_off import Actor, Role
 from clinical.snapshot import ChairView, SessionView
 from dashboard import ids
 from dashboard.views import wording
@@ -21,17 +24,38 @@ START, LOCK = "start", "lock"
 CUFF_START, CUFF_CANCEL = "cuff-start", "cuff-cancel"
 CUFF_ALLOW, CUFF_FORBID = "cuff-allow", "cuff-forbid"
 PLANNED_MIN, SERIES_LENGTH = 40, 6  # the usual infusion and series; a nurse changes them here
+PRESET = "ketamine-adult"  # the usual one
+NOBODY = ""
 
 
-def controls(session: SessionView | None, zone: tzinfo | None, form: Form) -> list[Component]:
-    """The steps that the phase allows. What forbids one is the engine's to say, not the page's."""
+class Start(NamedTuple):
+    """What a session can be started with: presets, and who can be called to its alarms."""
+
+    presets: Presets = Presets({})
+    staff: Sequence[Actor] = ()
+
+
+NOTHING_TO_CHOOSE = Start()
+
+
+def controls(
+    session: SessionView | None,
+    zone: tzinfo | None,
+    form: Form,
+    start: Start = NOTHING_TO_CHOOSE,
+    decision_above: tuple[float, float] | None = None,
+) -> list[Component]:
+    """The steps that the phase allows. What forbids one is the engine's to say, not the page's.
+
+    ``decision_above`` (mmHg) is the preset's: with more before the dose somebody says why.
+    """
     if session is None:
-        return _start(form)
+        return _start(start, form)
     match session.phase:
         case SessionPhase.PREPARATION:
             steps = [_step(SessionPhase.BASELINE, "Begin baseline", form)]
         case SessionPhase.BASELINE:
-            steps = _from_baseline(session, zone, form)
+            steps = _from_baseline(session, decision_above, zone, form)
         case SessionPhase.INFUSING:
             steps = [_step(SessionPhase.RECOVERY, "Stop infusion", form)]
         case SessionPhase.RECOVERY:
@@ -57,7 +81,7 @@ def baseline(locked: BaselineLocked) -> str:
     return ", ".join(parts)
 
 
-def _start(form: Form) -> list[Component]:
+def _start(start: Start, form: Form) -> list[Component]:
     return [
         html.H2("Start a session"),
         html.Div(
@@ -93,15 +117,68 @@ def _start(form: Form) -> list[Component]:
                     min=1,
                     allowDecimal=False,
                 ),
+                dmc.Select(
+                    id=ids.field("preset"),
+                    label="Alarm limits",
+                    description="Where none is signed, a medical director has yet to approve them",
+                    data=_presets(start.presets),
+                    value=PRESET,
+                    allowDeselect=False,
+                ),
+                dmc.Select(
+                    id=ids.field("second"),
+                    label="Second person",
+                    description=(
+                        "Is called to an alarm that nobody answers. Nobody: it goes to all screens"
+                        " and no further"
+                    ),
+                    data=[
+                        {"value": NOBODY, "label": "Nobody"},
+                        *(
+                            {"value": each.user, "label": f"{each.name}, {wording.ROLE[each.role]}"}
+                            for each in start.staff
+                        ),
+                    ],
+                    value=NOBODY,
+                    allowDeselect=False,
+                ),
             ],
         ),
         _button(START, "Start session", form, "button-main"),
     ]
 
 
-def _from_baseline(session: SessionView, zone: tzinfo | None, form: Form) -> list[Component]:
+def _presets(presets: Presets) -> list[dict[str, str]]:
+    """The newest edition of each, and whether a medical director has signed it."""
+    found = []
+    for name in presets.names:
+        preset = presets.newest(name)
+        signed = "signed" if presets.is_approved(preset) else "not signed"
+        label = f"{preset.title}, version {preset.version} ({signed})"
+        found.append({"value": name, "label": label})
+    return found
+
+
+def _from_baseline(
+    session: SessionView,
+    decision_above: tuple[float, float] | None,
+    zone: tzinfo | None,
+    form: Form,
+) -> list[Component]:
+    why: list[Component] = []
+    if decision_above is not None:
+        systolic, diastolic = decision_above
+        why.append(
+            dmc.TextInput(
+                id=ids.field("decision"),
+                label=f"Above {systolic:g}/{diastolic:g} before the dose: why go on?",
+                description="A clinician decides",
+                attributes={"input": {"maxLength": 200}},
+            )
+        )
     if session.baseline is None:
         return [
+            *why,
             html.P("No baseline yet: changes from it cannot be shown.", className="dim"),
             html.Div(
                 className="steps",
@@ -113,6 +190,7 @@ def _from_baseline(session: SessionView, zone: tzinfo | None, form: Form) -> lis
         ]
     locked = session.baseline
     return [
+        *why,
         html.P(baseline(locked), className="baseline"),
         html.P(f"Locked by {locked.by} at {wording.time_of_day(locked.at, zone)}", className="dim"),
         _step(SessionPhase.INFUSING, "Start infusion", form),

@@ -51,8 +51,12 @@ class Panel(NamedTuple):
 
 
 def panel(name: str, draw: Draw) -> Panel:
-    words = json.dumps(draw(Form("", 0)), cls=PlotlyJSONEncoder)
-    return Panel(name, hashlib.sha256(words.encode()).hexdigest()[:16], draw)
+    return Panel(name, digest(json.dumps(draw(Form("", 0)), cls=PlotlyJSONEncoder)), draw)
+
+
+def digest(*what: object) -> str:
+    """Short, and another for another content."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
 def place(part: Panel, form: Form) -> html.Div:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from clinical.catalog.loader import load_statements
+from clinical.catalog.presets import shipped
 from clinical.checklist import Finding, Verdict
 from clinical.commands import (
     AcknowledgeAlarm,
@@ -44,11 +45,12 @@ from tests.dashboard.a_clinic import (
 )
 
 FORM = str(uuid4())
+BESIDE = chair.Behind(shipped())
 RECOVERING = session(SessionPhase.RECOVERY, missing=("the hand-over",))
 
 
 def panels(view) -> list[Panel]:
-    outer = list(chair.panels_of(view, NURSE))
+    outer = list(chair.panels_of(view, NURSE, BESIDE))
     return [*outer, *(inner for each in outer for inner in each.parts)]
 
 
@@ -79,7 +81,9 @@ def test_another_patient_draws_all_paperwork_anew(view):
 def test_an_empty_chair_has_no_paperwork(view):
     names = shown(replace(view, session=None))
     assert set(names) == {
-        *("head", "alarms", "session", "cuff", "end", "monitors", "paperwork"),
+        *("head", "alarms", "reason", "session", "cuff", "end", "monitors", "paperwork"),
+        *("sound", "sound-off", "signs-off", "switch-off"),
+        *("limits-head", "limits-table", "limits-form", "probe"),
     }
 
 

@@ -20,7 +20,7 @@ from clinical.record import BaselineLocked, ItemAnswered
 from clinical.sign_off import Actor, Role, Signature, SignMethod
 from clinical.snapshot import AlarmView
 from clinical.vitals import CUFF, Metric
-from dashboard.views import chair, checklist, controls, not_found, panel, sign_off
+from dashboard.views import checklist, controls, not_found, open_alarms, panel, sign_off
 from dashboard.views.panel import Form
 from tests.dashboard.test_views_board import SESSION, attributes, parts, words
 from tests.dashboard.test_views_board import chair as chair_of
@@ -182,11 +182,11 @@ def test_the_sitter_is_not_asked_twice_but_checked_twice():
 
 def test_an_alarm_is_acknowledged_once_and_then_says_by_whom():
     alarm = AlarmView(UUID(int=7), "** X", AlarmKind.TECHNICAL, AlarmPriority.MEDIUM, AT)
-    assert buttons(chair.alarms([alarm], TEXT, True, UTC, FORM)) == ["Acknowledge"]
-    assert buttons(chair.alarms([alarm], TEXT, False, UTC, FORM)) == []
+    assert buttons(open_alarms.alarms([alarm], TEXT, TEXT, True, FORM)) == ["Acknowledge"]
+    assert buttons(open_alarms.alarms([alarm], TEXT, TEXT, False, FORM)) == []
     seen = replace(alarm, acknowledged_by="berg", acknowledged_at=AT)
-    assert buttons(chair.alarms([seen], TEXT, True, UTC, FORM)) == []
-    assert "Seen by berg at 14:05:09" in spoken(chair.alarms([seen], TEXT, True, UTC, FORM))
+    assert buttons(open_alarms.alarms([seen], TEXT, TEXT, True, FORM)) == []
+    assert "Seen by berg at 14:05:09" in spoken(open_alarms.life(seen, UTC, FORM))
 
 
 def test_a_panel_is_the_same_whatever_its_form_and_another_when_it_says_something_else():
