@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 
 from clinical.vitals import NATURE, Metric
 
@@ -191,7 +192,7 @@ class Standing:
     raised_at: datetime | None = None  # onset: breach + delay, in data time
 
 
-INSIDE = Standing()
+INSIDE = Standing()  # the one that stands for all that are neither out nor raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +207,16 @@ class Condition:
     standings: tuple[Standing, ...]
     off_delay_s: float
     looks_beside: frozenset[Metric] = frozenset()  # the other signs that its limits ask for
+    inside: tuple[float, float] = (inf, -inf)  # between these no limit can be breached
 
     @classmethod
     def of(cls, limits: Sequence[AlarmLimit], off_delay_s: float) -> Condition:
         ordered = tuple(sorted(limits, key=lambda limit: (-limit.priority.rank, limit.delay_s)))
         beside = frozenset(limit.beside.metric for limit in limits if limit.beside is not None)
-        return cls(ordered, tuple(INSIDE for _ in ordered), off_delay_s, beside)
+        lows = [limit.value for limit in limits if limit.direction is Direction.LOW]
+        highs = [limit.value for limit in limits if limit.direction is Direction.HIGH]
+        inside = (max(lows, default=-inf), min(highs, default=inf))
+        return cls(ordered, tuple(INSIDE for _ in ordered), off_delay_s, beside, inside)
 
     @property
     def worst(self) -> tuple[AlarmLimit, Standing] | None:
@@ -219,6 +224,8 @@ class Condition:
 
         Of two of the same priority, one that the value is still beyond: it is the one to name.
         """
+        if not self.is_astir:
+            return None
         raised = [
             (limit, standing)
             for limit, standing in zip(self.limits, self.standings, strict=True)
@@ -232,11 +239,13 @@ class Condition:
     @property
     def is_astir(self) -> bool:
         """Whether any limit is raised or on its way there."""
-        return any(st.is_raised or st.out_since is not None for st in self.standings)
+        return self.standings != (INSIDE,) * len(self.standings)
 
     @property
     def next_due(self) -> datetime | None:
         """When a delay ends if no further value comes."""
+        if not self.is_astir:
+            return None
         return min(filter(None, map(self._due, self.limits, self.standings)), default=None)
 
     def _due(self, limit: AlarmLimit, standing: Standing) -> datetime | None:
@@ -257,7 +266,7 @@ class Condition:
         standings = tuple(
             standing
             if (due := self._due(limit, standing)) is None or due > now
-            else Standing()
+            else INSIDE
             if standing.is_raised
             else Standing(is_raised=True, raised_at=due)
             for limit, standing in zip(self.limits, self.standings, strict=True)
@@ -273,6 +282,8 @@ class Condition:
         would fall silent with the electrode that came loose. ``others`` are the newest believable
         values of the signs that limits look at beside.
         """
+        if self.inside[0] < value < self.inside[1] and not self.is_astir:
+            return self
         before = self.settled(at)
         standings = tuple(
             _after(limit, standing, value, at, others)
@@ -287,13 +298,15 @@ class Condition:
         goes on as it stands, until the next value decides."""
         known = {_row(limit): st for limit, st in zip(self.limits, self.standings, strict=True)}
         after = Condition.of(limits, self.off_delay_s)
-        standings = tuple(known.get(_row(limit), Standing()) for limit in after.limits)
+        standings = tuple(known.get(_row(limit), INSIDE) for limit in after.limits)
         return replace(after, standings=standings)
 
     def suspended(self) -> Condition:
         """The condition while its signal is lost: no delay runs, what is raised waits."""
+        if not self.is_astir:
+            return self
         standings = tuple(
-            replace(standing, in_since=None) if standing.is_raised else Standing()
+            replace(standing, in_since=None) if standing.is_raised else INSIDE
             for standing in self.standings
         )
         return replace(self, standings=standings)
@@ -309,7 +322,7 @@ class Condition:
         standings = tuple(
             Standing(is_raised=True, raised_at=at)
             if standing.is_raised and limit.is_held_by(value, others) is not False
-            else Standing()
+            else INSIDE
             for limit, standing in zip(self.limits, self.standings, strict=True)
         )
         return replace(self, standings=standings).observed(value, at, others)
@@ -321,7 +334,7 @@ class Condition:
             standings=tuple(
                 Standing(is_raised=True, raised_at=onset_at)
                 if limit.priority.rank <= priority.rank
-                else Standing()
+                else INSIDE
                 for limit in self.limits
             ),
         )

@@ -229,7 +229,9 @@ class SessionMonitor:
         if isinstance(event, Committed) and _are_limits_new(event):
             settle_at = now
         if state.session is not None:
-            state = replace(state, session=_settled(state, state.session, settle_at))
+            settled = _settled(state, state.session, settle_at)
+            if settled is not state.session:
+                state = replace(state, session=settled)
             state, changes = _with_alarms(state, settle_at, now)
         if before or calls or changes:
             facts = (*before, *calls, *effects.facts, *changes)
@@ -710,10 +712,15 @@ def _next_end(state: ChairState, after: datetime | None, until: datetime) -> dat
 
 def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionState:
     """Delays carried out; an alarm whose value is too old becomes "signal lost"."""
+    astir = [
+        (key, condition)
+        for key, condition in session.conditions.items()
+        if condition.is_astir and key[0] not in session.lost
+    ]
+    if not astir:
+        return session
     conditions, lost = dict(session.conditions), dict(session.lost)
-    for (metric, direction), condition in session.conditions.items():
-        if metric in session.lost:
-            continue
+    for (metric, direction), condition in astir:
         settled = condition.settled(at)
         lost_at = technical.lost_at(state, session, metric)
         if lost_at is not None and at > lost_at:
@@ -724,6 +731,8 @@ def _settled(state: ChairState, session: SessionState, at: datetime) -> SessionS
                 lost[metric] = LostAlarm(limit.priority, direction, f"{text} SIGNAL LOST", lost_at)
             settled = settled.suspended()
         conditions[(metric, direction)] = settled
+    if len(lost) == len(session.lost) and all(conditions[key] is each for key, each in astir):
+        return session
     return replace(session, conditions=conditions, lost=lost)
 
 
@@ -807,7 +816,11 @@ def _with_alarms(
         condition: alarm if alarm.is_latched else _refreshed(alarm, present[condition])
         for condition, alarm in session.alarms.items()
     }
-    return replace(state, session=replace(session, alarms=alarms)), (*changes, *more)
+    if any(alarms[condition] is not alarm for condition, alarm in session.alarms.items()):
+        session = replace(session, alarms=alarms)
+    if session is not state.session:
+        state = replace(state, session=session)
+    return state, (*changes, *more)
 
 
 def _raised_or_changed(
@@ -908,6 +921,8 @@ def _refreshed(alarm: OpenAlarm, signal: Signal) -> OpenAlarm:
         worst = signal.value if worst is None else further(worst, signal.value)
     if unseen is not None and _is_further(signal, unseen):
         unseen = signal
+    if signal == alarm.signal and worst == alarm.worst and unseen is alarm.unseen:
+        return alarm
     return replace(alarm, signal=signal, worst=worst, unseen=unseen)
 
 
