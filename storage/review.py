@@ -7,7 +7,7 @@ values float64 in the metric's own unit; what is missing is NaN or NaT, never 0.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -20,22 +20,27 @@ from sqlmodel import col
 from clinical.alarms import AlarmPriority
 from clinical.links import TEXT
 from clinical.phases import IN_CHAIR, SessionPhase
-from clinical.record import AlarmChange, AlarmEvent
+from clinical.record import AudioChanged, AudioState, CallStage, LimitChanged
 from clinical.vitals import CONTINUOUS, NATURE, Metric, Quality, unit_of
-from storage import alarms, ledger, observations, sessions, sign_offs
+from storage import alarms, controls, ledger, observations, sessions, sign_offs
 from storage.models import (
     READING,
     READING_BESIDE,
     VITAL,
     VITAL_BESIDE,
+    AlarmCalledRow,
     AlarmEventRow,
+    AlarmSwitchRow,
     AnswerRow,
+    AudioChangeRow,
     BaselineRow,
     CuffAllowedRow,
     CuffOrderRow,
     GapRow,
+    LimitChangeRow,
     LinkChangeRow,
     PhaseChangeRow,
+    ProbePlacedRow,
     RemarkRow,
     SessionRow,
     SignOffRow,
@@ -225,24 +230,29 @@ def cuffs_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 def alarms_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """One row an alarm, in the order of their onset.
 
-    alarm_id str, onset TIME, cleared TIME (NaT: never seen to clear), duration_s float64,
-    acknowledged TIME (the first), acknowledged_by str, priority str (the highest it had), kind
-    str, condition str, metric str, direction str, value float64 (at the onset), limit float64,
-    worst float64 (the furthest beyond the limit), phase str (at the onset), text str (as last
-    shown at its highest priority).
+    alarm_id str, onset TIME, cleared TIME (the condition was over; NaT: never seen to end),
+    duration_s float64 (until then), reset TIME (one that stayed on the screen after that, latched,
+    was taken off), reset_by str ("" where no person did), confirmed TIME (by a second cuff
+    reading), acknowledged TIME (the first), acknowledged_by str, acknowledged_reason str (""
+    where none was given), priority str (the highest it had), kind str, condition str, metric str,
+    direction str, value float64 (at the onset), limit float64, delay_s float64 (both at the onset),
+    worst float64 (the furthest beyond the limit), phase str, audio str (of the chair, both at the
+    onset), called str (where it was carried while nobody answered, in words), shown_to str (who
+    had it on a screen), text str (as last shown at its highest priority).
     """
-    lives: dict[UUID, list[AlarmEvent]] = {}
-    for row in ledger.rows_of(db, AlarmEventRow, session_id):
-        lives.setdefault(row.alarm_id, []).append(alarms.alarm_event_of(row, None))
-    frame = _frame(
-        (_alarm(life) for life in lives.values()),
+    return _frame(
+        (_alarm(alarm) for alarm in alarms.logged_alarms(db, session_id=session_id)),
         {
             "alarm_id": "str",
             "onset": TIME,
             "cleared": TIME,
             "duration_s": "float64",
+            "reset": TIME,
+            "reset_by": "str",
+            "confirmed": TIME,
             "acknowledged": TIME,
             "acknowledged_by": "str",
+            "acknowledged_reason": "str",
             "priority": "str",
             "kind": "str",
             "condition": "str",
@@ -250,21 +260,25 @@ def alarms_frame(db: Session, *, session_id: int) -> pd.DataFrame:
             "direction": "str",
             "value": "float64",
             "limit": "float64",
+            "delay_s": "float64",
             "worst": "float64",
             "phase": "str",
+            "audio": "str",
+            "called": "str",
+            "shown_to": "str",
             "text": "str",
         },
     )
-    return frame.sort_values("onset", kind="stable", ignore_index=True)
 
 
 def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """What happened besides values and alarms, in the order it was written.
 
-    at TIME, until TIME (of a gap; NaT else), kind str ("phase", "link", "gap", "baseline",
-    "remark" of a monitor, "cuff" worked from the chair page), what str (the phase, the link's
-    state, the gap's reason, the baseline's pressures, the metric, the order), text str (in words),
-    by str (NaN where it was no person).
+    at TIME, until TIME (of a gap or a pause; NaT else), kind str ("phase", "link", "gap",
+    "baseline", "remark" of a monitor, "cuff" worked from the chair page; of the alarms "audio",
+    "switch" of a sign, "limit" moved, "probe" placed, "call"), what str (the phase, the link's or
+    the sound's state, the gap's reason, the baseline's pressures, the metric, the order, the
+    stage), text str (in words), by str (NaN where it was no person).
     """
     numbered: list[tuple[int, dict[str, Any]]] = []
     for phase in ledger.rows_of(db, PhaseChangeRow, session_id):
@@ -298,6 +312,7 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
         pulse = "" if base.heart_rate_bpm is None else f", HR {base.heart_rate_bpm:.0f} /min"
         event = {"at": base.at, "kind": "baseline", "what": what, "text": what + pulse}
         numbered.append((base.fact_no, event | {"by": base.by}))
+    numbered += _alarm_events(db, session_id)
     numbered.sort(key=lambda pair: pair[0])
     return _frame(
         (event for _, event in numbered),
@@ -412,30 +427,102 @@ def signatures_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     )
 
 
-def _alarm(life: Sequence[AlarmEvent]) -> dict[str, Any]:
-    """The events of one alarm, oldest first, as one row."""
-    first = life[0]
-    highest = max((event.priority for event in life), key=lambda priority: priority.rank)
-    cleared = next((e.at for e in reversed(life) if e.change is AlarmChange.CLEARED), None)
-    seen = next((e for e in life if e.change is AlarmChange.ACKNOWLEDGED), None)
+def _alarm(alarm: alarms.LoggedAlarm) -> dict[str, Any]:
+    """One alarm as one row."""
+    seen = alarm.acknowledged[0] if alarm.acknowledged else None
+    cleared, reset = alarm.cleared, alarm.reset
+    shown_to = dict.fromkeys(receipt.to for receipt in alarm.shown)
     return {
-        "alarm_id": str(first.alarm_id),
-        "onset": first.at,
+        "alarm_id": str(alarm.alarm_id),
+        "onset": alarm.onset,
         "cleared": cleared,
-        "duration_s": None if cleared is None else (cleared - first.at).total_seconds(),
+        "duration_s": None if cleared is None else (cleared - alarm.onset).total_seconds(),
+        "reset": reset and reset.at,
+        "reset_by": reset and reset.by,
+        "confirmed": alarm.confirmed,
         "acknowledged": seen and seen.at,
         "acknowledged_by": seen and seen.by,
-        "priority": highest.value,
-        "kind": first.kind.value,
-        "condition": first.condition,
-        "metric": first.metric and first.metric.value,
-        "direction": first.direction and first.direction.value,
-        "value": first.value,
-        "limit": first.limit,
-        "worst": next((e.worst for e in reversed(life) if e.worst is not None), None),
-        "phase": first.phase and first.phase.value,
-        "text": [event.text for event in life if event.priority is highest][-1],
+        "acknowledged_reason": seen and seen.reason,
+        "priority": alarm.priority.value,
+        "kind": alarm.kind.value,
+        "condition": alarm.condition,
+        "metric": alarm.metric and alarm.metric.value,
+        "direction": alarm.direction and alarm.direction.value,
+        "value": alarm.value,
+        "limit": alarm.limit,
+        "delay_s": alarm.delay_s,
+        "worst": alarm.worst,
+        "phase": alarm.phase and alarm.phase.value,
+        "audio": alarm.audio.value,
+        "called": "; ".join(_called(call.stage, call.to) for call in alarm.calls) or None,
+        "shown_to": ", ".join(shown_to) or None,
+        "text": alarm.text,
     }
+
+
+def _alarm_events(db: Session, session_id: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What was done with the alarms as a whole, and where one was carried, with their fact_no."""
+    unnamed = UUID(int=0)
+    for sound in ledger.rows_of(db, AudioChangeRow, session_id):
+        text = _why(_audio_words(controls.audio_of(sound, unnamed)), sound.reason)
+        event = {"at": sound.at, "until": sound.until, "kind": "audio", "what": sound.state}
+        yield sound.fact_no, event | {"text": text, "by": sound.by}
+    for switch in ledger.rows_of(db, AlarmSwitchRow, session_id):
+        state = "off" if switch.is_off else "on"
+        text = _why(f"{NATURE[Metric(switch.metric)].label} alarms {state}", switch.reason)
+        event = {"at": switch.at, "kind": "switch", "what": switch.metric, "text": text}
+        yield switch.fact_no, event | {"by": switch.by}
+    for moved in ledger.rows_of(db, LimitChangeRow, session_id):
+        text = _why(_limit_words(controls.limit_of(moved, unnamed)), moved.reason)
+        event = {"at": moved.at, "kind": "limit", "what": moved.metric, "text": text}
+        yield moved.fact_no, event | {"by": moved.by}
+    for placed in ledger.rows_of(db, ProbePlacedRow, session_id):
+        arm = "on the arm of the cuff" if placed.is_on_cuff_arm else "not on the arm of the cuff"
+        event = {"at": placed.at, "kind": "probe", "what": "spo2", "text": f"SpO2 probe {arm}"}
+        yield placed.fact_no, event | {"by": placed.by}
+    texts: dict[UUID, str] = {}
+    rows: list[AlarmEventRow | AlarmCalledRow] = [
+        *ledger.rows_of(db, AlarmEventRow, session_id),
+        *ledger.rows_of(db, AlarmCalledRow, session_id),
+    ]
+    for row in sorted(rows, key=lambda row: row.fact_no):
+        if isinstance(row, AlarmEventRow):
+            texts[row.alarm_id] = row.text
+            continue
+        text = f"{texts.get(row.alarm_id, 'alarm')}: {_called(CallStage(row.stage), row.to)}"
+        yield row.fact_no, {"at": row.at, "kind": "call", "what": row.stage, "text": text}
+
+
+def _called(stage: CallStage, to: str) -> str:
+    match stage:
+        case CallStage.ALL_SCREENS:
+            return "on all screens"
+        case CallStage.SECOND:
+            return f"{to} called" if to else "nobody is named to be called"
+        case CallStage.PROMPT:
+            return "asked to think about stopping"
+
+
+def _limit_words(change: LimitChanged) -> str:
+    label = NATURE[change.metric].label
+    which = f"{label} {change.direction}, {change.priority}"
+    return f"{which}: {change.before:g} to {change.value:g}"
+
+
+def _audio_words(change: AudioChanged) -> str:
+    match change.state:
+        case AudioState.ON:
+            return "sound on"
+        case AudioState.OFF:
+            return "sound off"
+        case AudioState.PAUSED if change.until is not None:
+            return f"sound paused for {(change.until - change.at).total_seconds():.0f} s"
+        case AudioState.PAUSED:
+            return "sound paused"
+
+
+def _why(words: str, reason: str) -> str:
+    return f"{words}: {reason}" if reason else words
 
 
 def _left_at(db: Session, session_ids: Sequence[int]) -> dict[int, datetime]:

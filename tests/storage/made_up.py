@@ -224,7 +224,7 @@ def whole_session() -> list[RareFact]:
         CuffOrdered(SESSION, after(420), "anna", CuffOrder.START, "dinamap"),
         LimitChanged(
             *(SESSION, after(430), "kim", Metric.NIBP_SYSTOLIC, Direction.HIGH),
-            *(AlarmPriority.MEDIUM, 170.0, 160.0, "hypertensive"),
+            *(AlarmPriority.MEDIUM, 160.0, 170.0, "hypertensive"),
         ),
         AlarmSwitched(SESSION, after(440), "kim", Metric.SPO2, is_off=True, reason="cold hand"),
         ProbePlaced(SESSION, after(450), "anna", is_on_cuff_arm=True),

@@ -13,7 +13,18 @@ from sqlalchemy import text
 
 from clinical.alarms import AlarmPriority
 from clinical.phases import SessionPhase
-from clinical.record import AlarmChange, Listened, Reading, Vitals
+from clinical.record import (
+    AlarmCalled,
+    AlarmChange,
+    AlarmSwitched,
+    AudioChanged,
+    AudioState,
+    CallStage,
+    Listened,
+    ProbePlaced,
+    Reading,
+    Vitals,
+)
 from clinical.vitals import CONTINUOUS, Metric, Observation, Quality, Source
 from storage import facts, observations, review
 from storage.ledger import key_of
@@ -142,20 +153,85 @@ def test_an_alarm_is_one_row_at_its_worst(database):
     assert found["acknowledged_by"].isna()[0]
 
 
+def test_a_latched_alarm_is_over_with_its_condition_and_off_the_screen_with_its_reset(database):
+    seen, unseen, repeated = uuid4(), uuid4(), uuid4()
+    record(
+        database,
+        opened(),
+        alarm(alarm_id=seen, at=after(10), priority=AlarmPriority.HIGH),
+        alarm(AlarmChange.LATCHED, alarm_id=seen, at=after(40), priority=AlarmPriority.HIGH),
+        alarm(AlarmChange.RESET, alarm_id=seen, at=after(95), by="anna"),
+        alarm(alarm_id=unseen, at=after(100), priority=AlarmPriority.HIGH),
+        alarm(AlarmChange.LATCHED, alarm_id=unseen, at=after(130), priority=AlarmPriority.HIGH),
+        alarm(AlarmChange.RESET, alarm_id=unseen, at=after(200)),
+        alarm(alarm_id=repeated, at=after(200), priority=AlarmPriority.HIGH),
+        alarm(AlarmChange.CONFIRMED, alarm_id=repeated, at=after(260), priority=AlarmPriority.HIGH),
+    )
+    by_person, by_itself, again = look(database, review.alarms_frame).to_dict("records")
+    assert (by_person["cleared"], by_person["duration_s"]) == (after(40), 30)
+    assert (by_person["reset"], by_person["reset_by"]) == (after(95), "anna")
+    assert pd.isna(by_person["acknowledged"])
+    assert (by_itself["cleared"], by_itself["reset"], by_itself["reset_by"]) == (
+        *(after(130), after(200), ""),
+    )
+    assert again["confirmed"] == after(260)
+    assert pd.isna([again["cleared"], again["reset"], again["reset_by"]]).all()
+
+
+def test_an_alarm_says_how_it_was_announced_and_answered(database):
+    record(database, *whole_session())
+    (row,) = look(database, review.alarms_frame).to_dict("records")
+    assert (row["audio"], row["delay_s"], row["limit"]) == ("paused", 0, 160)
+    assert (row["called"], row["shown_to"]) == ("kim called", "anna, kim")
+    assert (row["acknowledged_by"], row["acknowledged_reason"]) == ("anna", "repeated, agrees")
+    record(database, alarm(alarm_id=uuid4(), at=after(1300)))
+    bare = look(database, review.alarms_frame).iloc[1]
+    assert bare[["called", "shown_to", "acknowledged_reason", "reset_by"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (AudioChanged(SESSION, T0, "dora", AudioState.OFF, None, "night"), "sound off: night"),
+        (AudioChanged(SESSION, T0, "vigil", AudioState.ON), "sound on"),
+        (
+            AlarmSwitched(SESSION, T0, "kim", Metric.RESP_RATE, is_off=False, reason=""),
+            "RR alarms on",
+        ),
+        (ProbePlaced(SESSION, T0, "anna", is_on_cuff_arm=False), "SpO2 probe not on the arm of"),
+        (AlarmCalled(SESSION, T0, UUID(int=7), CallStage.ALL_SCREENS), "alarm: on all screens"),
+        (AlarmCalled(SESSION, T0, UUID(int=7), CallStage.SECOND), "alarm: nobody is named to be"),
+        (AlarmCalled(SESSION, T0, UUID(int=7), CallStage.PROMPT), "alarm: asked to think about"),
+    ],
+)
+def test_what_was_done_with_the_alarms_is_told_in_words(database, fact, words):
+    record(database, opened(), fact)
+    (event,) = look(database, review.events_frame).to_dict("records")
+    assert event["text"].startswith(words)
+
+
 def test_events_answers_and_signatures_are_in_the_order_they_were_written(database):
     record(database, *whole_session())
     events = look(database, review.events_frame)
     assert list(events["kind"]) == [
-        *("phase", "link", "baseline", "phase", "remark", "cuff", "cuff", "link", "gap", "phase"),
+        *("phase", "link", "baseline", "phase", "remark", "cuff", "cuff"),
+        *("limit", "switch", "probe", "audio", "call", "link", "gap", "phase"),
     ]
     assert list(events["text"][4:7]) == [
         "masimo-ascii1, SpO2: sensor off patient",
         "may be started from here",
         "dinamap: start",
     ]
-    assert events["text"][7] == "DEVICE DISCONNECTED: the cable is out"
+    assert list(events["text"][7:13]) == [
+        "SYS high, medium: 160 to 170: hypertensive",
+        "SpO2 alarms off: cold hand",
+        "SpO2 probe on the arm of the cuff",
+        "sound paused for 120 s",
+        "** SYS 172 > 160: kim called",
+        "DEVICE DISCONNECTED: the cable is out",
+    ]
     assert events["text"][2] == "121/81 (94) mmHg, HR 68 /min"
-    assert events["until"][8] == after(990)
+    assert (events["until"][10], events["until"][13]) == (after(1010), after(990))
     answers = look(database, review.answers_frame)
     assert list(answers["is_replaced"]) == [True, False]
     assert answers["replaces"][1] == answers["answer_id"][0]
