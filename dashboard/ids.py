@@ -14,6 +14,17 @@ LIVE_ROOT = "live-root"
 LIVE_EVENT = "live-event"
 LOCATION = "location"
 
+# The sound: what the shell asks and keeps, and the page on which it is tried out.
+SOUND_UNTESTED = "sound-untested"
+SOUND_UNTESTED_SAID = "sound-untested-said"
+SOUND_FLOOR = "sound-floor"
+SOUND_FLOOR_TICK = "sound-floor-tick"
+SOUND_SCREEN = "sound-screen"
+SOUND_ANSWERED = "sound-answered"
+SOUND_SAID = "sound-said"
+SOUND_VOLUME = "sound-volume"
+SOUND_FLOOR_FIELD = "sound-floor-field"
+
 # The chair page.
 CHAIR = "chair-number"
 TREND = "chair-trend"
@@ -95,6 +106,11 @@ def fill(about: Any) -> Id:
 def alarm_filter(about: Any) -> Id:
     """One of the filters over the alarm list: a column, or "text"."""
     return {"type": "alarm-filter", "about": about}
+
+
+def sound_heard(heard: Any, where: Any) -> Id:
+    """What somebody says of the test tones (dashboard.sound.Heard), on the page or in the line."""
+    return {"type": "sound-heard", "heard": heard, "where": where}
 
 
 def answer(about: Any, value: Any) -> Id:

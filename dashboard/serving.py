@@ -11,12 +11,12 @@ import uvicorn
 from dashboard.app import create_app
 from dashboard.clinic import Clinic
 from dashboard.config import Config
-from dashboard.pages import board, chair, review, screens, session
+from dashboard.pages import board, chair, review, screens, session, sound
 from dashboard.people import StoredPeople
 from dashboard.screens import Screens, StoredScreens
 from dashboard.services import Services, Site
 
-PAGES = (board, chair, review, session, screens)
+PAGES = (board, chair, review, session, screens, sound)
 GRACE_S = 2  # an open live socket must not hold up a stop
 
 
@@ -60,7 +60,9 @@ def services_of(clinic: Clinic, speed: float) -> Services:
             is_simulated=config.is_simulated,
             speed=speed,
         ),
+        presets=clinic.shelf.presets,
         screens=Screens(StoredScreens(clinic.database)),
+        shelf=clinic.shelf,
     )
 
 

@@ -19,6 +19,7 @@ from dashboard.security import (
     local_path,
 )
 from dashboard.services import Site
+from dashboard.sound import TESTED_COOKIE
 
 MAX_FORM = 8 * 1024  # bytes; a name, a password and a path
 MAX_FIELD = 256  # characters
@@ -51,17 +52,25 @@ def routes(site: Site, sign_ins: SignIns, cookie: SessionCookie) -> list[Route]:
         await _end(request)
         response = RedirectResponse(local_path(wanted), HTTPStatus.SEE_OTHER)
         cookie.put(response, token)
+        _forget_sound(request, response)
         return response
 
     async def sign_out(request: Request) -> Response:
         await _end(request)
         response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         cookie.drop(response)
+        _forget_sound(request, response)
         return response
 
     async def _end(request: Request) -> None:
         if token := cookie.token(request):
             await sign_ins.close(token)
+
+    def _forget_sound(request: Request, response: Response) -> None:
+        """Whoever comes next tests the sound themselves. A program never had this cookie, so that
+        it is sent the one of its sign-in and no other."""
+        if TESTED_COOKIE in request.cookies:
+            response.delete_cookie(TESTED_COOKIE, path="/", samesite="strict")
 
     return [
         Route("/login", form, methods=["GET"]),

@@ -59,7 +59,7 @@
   const worst = (one, other) => rank(one) >= rank(other) ? one : other;
   // The sound that an event's detail asks for, null for silence; undefined where it makes no sense.
   const asksFor = detail => {
-    const {priority = null, kind = null} = detail?.sound ?? detail ?? {};
+    const {priority = null, kind = null} = detail?.sound ?? {};
     if (priority === null) return null;
     if (Object.hasOwn(SHAPE, priority) && Object.hasOwn(MELODY, kind)) return {priority, kind};
   };
@@ -311,7 +311,7 @@
   // One burst, unless an alarm is sounding: nothing may be heard over that. Gives its seconds.
   const test = (priority, kind = 'physiological') => {
     wake();
-    if (!player || player.isHeard() || !asksFor({priority, kind})) return 0;
+    if (!player || player.isHeard() || !asksFor({sound: {priority, kind}})) return 0;
     endTest();
     testing = bursts(context, output, {priority, kind}, context.currentTime + LEAD_S);
     return testing.at(-1).end - context.currentTime;
@@ -335,12 +335,92 @@
     }
     return (await offline.startRendering()).getChannelData(0);
   };
-  const render = (priority, kind, seconds) => rehearse([[0, {priority, kind}]], seconds);
+  const render = (priority, kind, seconds) =>
+    rehearse([[0, {sound: {priority, kind}}]], seconds);
 
-  window.vigilSound = {state, test, render, rehearse, volume, setVolume, setFloor,
-    floor: () => floor, chosen};
+  // ---- The page of the sound, and the line that asks for the test --------------------------------
+
+  const SHOWN_MS = 3000; // a colour, also where its tone is shorter
+  const STARTS_MS = 300; // what a click has woken
+  const PAGE = '/sound', CAME_FROM = 'vigil-sound-from', COOKIE = 'vigil_sound=tested';
+  const at = id => document.getElementById(id);
+  const say = (el, words) => { if (el) el.textContent = words; };
+  const played = new Set();
+
+  const play = priority => {
+    const seconds = test(priority);
+    say(at('sound-said'), seconds ? '' : player?.isHeard()
+      ? 'An alarm is sounding now: try again when it is quiet.' : 'This browser makes no sound.');
+    if (!seconds) return;
+    setTimeout(() => { if (state() === 'running') played.add(priority); }, STARTS_MS);
+    for (const el of document.querySelectorAll('[data-tone]')) {
+      delete el.dataset.playing;
+      if (el.dataset.tone !== priority) continue;
+      const mine = el.dataset.playing = String(performance.now());
+      setTimeout(() => { if (el.dataset.playing === mine) delete el.dataset.playing; },
+        Math.max(SHOWN_MS, 1000 * seconds));
+    }
+  };
+
+  document.addEventListener('click', ({target}) => {
+    const tone = target.closest?.('[data-sound-test]');
+    if (tone) play(tone.dataset.soundTest);
+    if (target.closest?.(`#sound-untested a`)) keepHere(CAME_FROM, location.pathname);
+    if (target.closest?.('[id*="sound-heard"]')) { // before Dash sends what it knows of this screen
+      window.dash_clientside?.set_props?.('sound-screen',
+        {data: {volume: volume(), state: state(), played: [...played]}});
+    }
+  }, true);
+
+  const keepHere = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* as above */ } };
+  const keptHere = name => { try { return sessionStorage.getItem(name); } catch { return null; } };
+
+  // What came of an answer; gives the page that the person came from, once they are done here.
+  const answered = answer => {
+    if (!answer) return;
+    say(at('sound-said'), answer.said);
+    if (!answer.isDone) return say(at('sound-untested-said'), answer.said);
+    // It ends with the browser; a sign-in and a sign-out take it away before.
+    document.cookie = `${COOKIE}; path=/; samesite=strict${location.protocol === 'https:' ? '; secure' : ''}`;
+    dress();
+    if (location.pathname === PAGE) return keptHere(CAME_FROM) ?? '/';
+  };
+
+  const isTested = () => document.cookie.split('; ').includes(COOKIE);
+
+  const slider = place => { // React has put the place here and nothing in it
+    const label = document.createElement('label'), level = document.createElement('input');
+    const words = document.createElement('output');
+    Object.assign(level, {type: 'range', min: '0', max: '100', step: '5', value: String(volume())});
+    level.setAttribute('aria-label', 'Volume');
+    level.addEventListener('input', () => { setVolume(level.value); show(); });
+    level.addEventListener('change', () => { level.value = String(volume()); show(); });
+    const show = () => { words.textContent = `${volume()} %, the floor is ${floor} %`; };
+    label.append(level, words);
+    place.append(label);
+    show();
+  };
+
+  const dress = () => {
+    const told = document.querySelector('[data-sound-floor]')?.dataset.soundFloor;
+    if (told && Number(told) !== floor) {
+      setFloor(Number(told));
+      at('sound-volume')?.replaceChildren();
+    }
+    const line = at('sound-untested');
+    const isDue = !isTested() && location.pathname !== PAGE;
+    if (line && line.hidden === isDue) line.hidden = !isDue;
+    const place = at('sound-volume');
+    if (place && !place.firstChild) slider(place);
+  };
+
+  new MutationObserver(dress).observe(document.documentElement,
+    {childList: true, subtree: true, attributeFilter: ['data-sound-floor']});
+
+  window.vigilSound = {state, test, render, rehearse, volume, setVolume, setFloor, answered};
 
   build();
+  dress();
   setInterval(tick, TICK_MS);
   setTimeout(tell, 300); // a browser that allows sound may need a moment to begin
 })();

@@ -128,8 +128,8 @@ def rehearse(page: Page, script: list[Any], seconds: float) -> Any:
     return np.frombuffer(base64.b64decode(page.evaluate(SAMPLES, [script, seconds])), np.float32)
 
 
-def sound(priority: str, kind: str = "physiological") -> dict[str, str]:
-    return {"priority": priority, "kind": kind}
+def sound(priority: str, kind: str = "physiological") -> dict[str, Any]:
+    return {"sound": {"priority": priority, "kind": kind}}
 
 
 # What is played.
@@ -232,10 +232,10 @@ def test_no_alarm_is_silence(quiet_page):
 @pytest.mark.parametrize(
     "malformed",
     [
-        {"priority": "worst", "kind": "technical"},
-        {"priority": "high"},
-        {"priority": "constructor", "kind": "physiological"},
-        {"priority": "high", "kind": "__proto__"},
+        {"sound": {"priority": "worst", "kind": "technical"}},
+        {"sound": {"priority": "high"}},
+        {"sound": {"priority": "constructor", "kind": "physiological"}},
+        {"sound": {"priority": "high", "kind": "__proto__"}},
     ],
 )
 def test_what_makes_no_sense_silences_nothing(quiet_page, malformed):
@@ -318,7 +318,7 @@ def test_the_reminder_is_no_alarm(quiet_page, heard):
 
 
 def test_a_reminder_is_not_lost_under_the_burst_of_another_chair(quiet_page):
-    both = {"sound": sound("high"), "paused": [1]}
+    both = {**sound("high"), "paused": [1]}
     pulses = pulses_of(rehearse(quiet_page, [[0, both]], 66))
     (reminder,) = [pulse for pulse in pulses if pulse.length < 0.115]
     assert 60 <= reminder.start <= 66
