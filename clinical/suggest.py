@@ -13,8 +13,8 @@ from clinical.vitals import Metric
 
 LOW, HIGH = Direction.LOW, Direction.HIGH
 
-# Mindray's "auto limits", as our clinical rules quote them (section 4); SpO2 as Draeger has it: 5 %
-# under what it is now. A monitor has one limit a side, at which somebody comes: here the medium one.
+# Mindray's "auto limits", as our clinical rules quote them (section 4); SpO2 as Draeger has it, 5 %
+# under what it is now. A monitor has one limit a side, at which somebody comes: the medium one.
 # No baseline holds a respiratory rate.
 FORMULAS: Mapping[tuple[Metric, Direction], Callable[[float], float]] = {
     (Metric.HEART_RATE, LOW): lambda rate: rate * 0.8,

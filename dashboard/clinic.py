@@ -22,6 +22,7 @@ from clinical.monitor import Observed
 from clinical.ports import RecorderState
 from dashboard.config import ChairConfig, Config
 from dashboard.live import LiveHub
+from dashboard.presets import Shelf
 from devices.link import Frame
 from devices.registry import PROTOCOLS
 from devices.supervisor import Supervisor
@@ -77,6 +78,8 @@ class Clinic:
         self.config, self.clock = config, clock
         self._is_running = False
         self.database = open_database(config.database_url)
+        self.shelf = Shelf(self.database, clock)
+        self.shelf.load()
         self.hub = LiveHub(clock, [chair.number for chair in config.chairs])
         self.writer = StorageWriter(
             open_database(config.database_url, is_writer=True),
@@ -84,12 +87,16 @@ class Clinic:
             on_state=self._recorder_changed,
         )
         self.engine = Engine(
-            [chair_state(chair, config.is_simulated) for chair in config.chairs],
+            [
+                replace(chair_state(chair, config.is_simulated), presets=self.shelf.presets())
+                for chair in config.chairs
+            ],
             recorder=self.writer,
             feed=self.hub,
             clock=clock,
             order=self._pass_on,
         )
+        self.shelf.changed = self.engine.presets_changed
         run = uuid4().hex[:8]
         self._links = {
             (chair.number, each.monitor): Supervisor(
@@ -143,7 +150,14 @@ class Clinic:
         def receive(fact: LinkEvent | Frame) -> None:
             if isinstance(fact, Frame):
                 interval_s = self._links[number, monitor].interval_s
-                seen = Observed(fact.observations, fact.received_at, interval_s, name, fact.alarms)
+                seen = Observed(
+                    fact.observations,
+                    fact.received_at,
+                    interval_s,
+                    name,
+                    fact.alarms,
+                    fact.is_cuff_up,
+                )
                 self.engine.post(number, seen)
             else:
                 self.engine.post(number, replace(fact, monitor=name))

@@ -17,6 +17,7 @@ from clinical.snapshot import LiveSnapshot
 
 if TYPE_CHECKING:  # pages that read no record run without the database
     from dashboard.live import LiveHub
+    from dashboard.presets import Shelf
     from dashboard.screens import Screens
     from storage.database import Database
 
@@ -51,3 +52,4 @@ class Services:
     presets: Callable[[], Presets] = shipped
     staff: Callable[[], Sequence[Actor]] = tuple
     screens: Screens | None = None  # none: no wall can be paired
+    shelf: Shelf | None = None  # none: no preset can be changed or signed
