@@ -133,10 +133,7 @@ def sound_part(chair: int, placed: Mapping[str, Component]) -> list[Component]:
         placed["signs-off"],
         html.Div(
             [
-                html.Div(
-                    [html.H3("Sound"), word(chair, "audio"), word(chair, "off")],
-                    className="sound-head",
-                ),
+                html.Div([html.H3("Sound"), word(chair, "audio")], className="sound-head"),
                 placed["sound"],
                 html.Div(id=ids.said("ask", silence.SOUND)),
                 placed["sound-off"],

@@ -120,16 +120,17 @@ def _start(start: Start, form: Form) -> list[Component]:
                 dmc.Select(
                     id=ids.field("preset"),
                     label="Alarm limits",
-                    description="Where none is signed, a medical director has yet to approve them",
+                    description="Signed: a medical director has approved them",
                     data=_presets(start.presets),
                     value=PRESET,
                     allowDeselect=False,
+                    className="wide",
                 ),
                 dmc.Select(
                     id=ids.field("second"),
                     label="Second person",
                     description=(
-                        "Is called to an alarm that nobody answers. Nobody: it goes to all screens"
+                        "Is called to an alarm that nobody answers. Nobody: it goes to all screens,"
                         " and no further"
                     ),
                     data=[
@@ -141,6 +142,7 @@ def _start(start: Start, form: Form) -> list[Component]:
                     ],
                     value=NOBODY,
                     allowDeselect=False,
+                    className="wide",
                 ),
             ],
         ),
