@@ -24,12 +24,14 @@ class Frame:
     """The observations of one record, and when its last byte was read: aware UTC, monotonic s.
 
     ``alarms``: the texts of the monitor's own; None where the record says nothing of them.
+    ``is_cuff_up``: whether the cuff is inflated; None where the record does not say.
     """
 
     observations: tuple[Observation, ...]
     received_at: datetime
     received_s: float
     alarms: tuple[str, ...] | None = None
+    is_cuff_up: bool | None = None
 
 
 class SerialLink:
@@ -62,6 +64,7 @@ class SerialLink:
         self._emit = emit
         self._ids = ids
         self._orders = SimpleQueue() if orders is None else orders
+        self._was_cuff_up = False
         self._watch = Watch(protocol.settings, clock.monotonic())
 
     @property
@@ -110,9 +113,13 @@ class SerialLink:
         for message in good:
             observations = self._protocol.translate(message, received_at)
             alarms = self._protocol.alarms(message) if self._protocol.alarms else None
-            if observations or alarms is not None:
+            is_up = self._protocol.is_cuff_up(message) if self._protocol.is_cuff_up else None
+            # The pressure in a cuff is asked for several times a second: only a change is news.
+            is_news = is_up is not None and is_up is not self._was_cuff_up
+            self._was_cuff_up = self._was_cuff_up if is_up is None else is_up
+            if observations or alarms is not None or is_news:
                 ours = tuple(self._as_ours(one) for one in observations)
-                self._emit(Frame(ours, received_at, now_s, alarms))
+                self._emit(Frame(ours, received_at, now_s, alarms, is_up))
             answers.append(self._talk.heard(message, now_s))
         return b"".join(answers)
 

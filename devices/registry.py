@@ -81,6 +81,7 @@ class ProtocolEntry:
 
     ``works_cuff``: ``talk`` makes a CuffTalk. ``alarms`` gives the texts of the monitor's own
     alarms, those of highest priority first; None for a message that says nothing of them.
+    ``is_cuff_up``: whether the cuff is inflated; None for a message that does not say.
     ``is_proof``: whether a message shows that the monitor measures; without it each does.
     ``caution`` is a sentence for the chair page: what about this monitor is known less well than
     its numbers look.
@@ -96,6 +97,7 @@ class ProtocolEntry:
     has_checksum: bool
     works_cuff: bool = False
     alarms: Callable[[Any], tuple[str, ...] | None] | None = None
+    is_cuff_up: Callable[[Any], bool | None] | None = None
     is_proof: Callable[[Any], bool] | None = None
     caution: str = ""
 
@@ -108,6 +110,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.CAPTURE,
         has_checksum=True,
         alarms=ge_dri.alarms,
+        is_cuff_up=ge_dri.is_cuff_up,
     ),
     "philips-intellivue": ProtocolEntry(
         "Philips IntelliVue MP, MX and X2 (Data Export over MIB/RS232)",
@@ -131,6 +134,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.SIMULATED,
         has_checksum=True,
         works_cuff=True,
+        is_cuff_up=dinamap.is_cuff_up,
         caution=(
             "Only a part of what this monitor says is publicly known: "
             "compare its cuff readings with its own screen."
@@ -162,6 +166,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.SIMULATED,
         has_checksum=True,
         works_cuff=True,
+        is_cuff_up=suntech.is_cuff_up,
     ),
     "nonin-ascii": ProtocolEntry(
         "Nonin 7500, Avant, 8500 and 9847 oximeters (real-time text)",

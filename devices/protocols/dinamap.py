@@ -292,6 +292,11 @@ class _Cuff:
         return True, of, self._reading_age_s if of else 0
 
 
+def is_cuff_up(message: Message) -> bool | None:
+    """Whether a determination runs; None for a reply that does not say."""
+    return message.status in BUSY if isinstance(message, CuffStatus) else None
+
+
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics; ``observed_at``: when it arrived.
 

@@ -514,6 +514,13 @@ def _is_active(status: int) -> bool:
     return status & EXISTS_AND_ACTIVE == EXISTS_AND_ACTIVE
 
 
+def is_cuff_up(message: Message) -> bool | None:
+    """Whether the cuff is inflated; None for a record that does not say, or without a cuff."""
+    if not isinstance(message, DisplayedValues) or not _is_active(message.nibp_status):
+        return None
+    return bool(message.nibp_label & (MEASURING | STASIS_OR_CALIBRATING))
+
+
 def _of_the_cuff(shown: Observation, sent: DisplayedValues) -> Observation:
     """``shown`` as part of a reading; or without its value, where that is not a new one."""
     if sent.cuff is CuffNews.READING:

@@ -286,6 +286,13 @@ def _pressure(sent: int) -> int | None:
     return sent if 0 < sent <= HIGHEST_MMHG else None
 
 
+def is_cuff_up(message: Message) -> bool | None:
+    """Whether a cuff on an arm holds pressure; None for a reply that does not say."""
+    if not isinstance(message, CuffPressure) or message.mmhg is None:
+        return None
+    return message.mmhg >= INFLATED_MMHG
+
+
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics; ``observed_at``: when it arrived.
 

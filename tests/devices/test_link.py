@@ -11,6 +11,7 @@ import pytest
 from clinical.links import LinkState
 from clinical.vitals import Metric
 from devices.link import SerialLink
+from devices.protocols import dinamap, ge_dri, suntech
 from devices.protocols.ge_dri import request_frame
 from devices.protocols.philips_intellivue import ASSOCIATE, framed
 from devices.registry import PROTOCOLS
@@ -162,3 +163,25 @@ def test_the_monitors_own_alarms_go_with_the_frame_and_alone_where_there_is_no_n
         link.run(stop)
     assert [frame.alarms for frame in facts] == [("LEADS OFF",)] * 2
     assert [len(frame.observations) for frame in facts] == [11, 0]
+
+
+def test_a_cuff_that_goes_up_is_told_once_also_where_there_is_no_number():
+    states = iter([False, True, True, None, False])
+    quiet = replace(GE, translate=lambda *_: [], is_cuff_up=lambda _message: next(states))
+    run = Run(*[ge.WORKED] * 5, protocol=quiet)
+    assert [frame.is_cuff_up for frame in run.frames] == [True, False]
+
+
+def test_each_protocol_that_follows_a_cuff_says_when_it_is_up():
+    (record,) = ge_dri.Decoder().feed(ge.WORKED)
+    up = ge_dri.MEASURING
+    for label, is_up in ((0, False), (up, True), (1 << 7, True), (1 << 8, False)):
+        shown = replace(record, nibp_status=3, nibp_label=label)
+        assert GE.is_cuff_up(shown) is is_up
+    assert GE.is_cuff_up(replace(record, nibp_status=0, nibp_label=up)) is None
+    for mmhg, is_up in ((None, None), (3, False), (120, True)):
+        assert suntech.is_cuff_up(suntech.CuffPressure(0, mmhg)) is is_up
+    assert suntech.is_cuff_up(suntech.Acknowledgement(0, suntech.Letter.ACCEPTED)) is None
+    reply = dinamap.CuffStatus(0, "mmHg", 0, None, None, None, None, dinamap.CuffNews.NONE, None)
+    assert dinamap.is_cuff_up(reply) is True
+    assert dinamap.is_cuff_up(replace(reply, status=1)) is False
