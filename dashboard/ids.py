@@ -39,6 +39,10 @@ SESSIONS_GRID = "sessions-grid"
 SCREENS_LIST = "screens-list"
 SCREENS_TICK = "screens-tick"
 
+# The presets.
+PRESETS_LIST = "presets-list"
+PRESET_FORM = "preset-form"
+
 # The alarm list.
 ALARMS_GRID = "alarms-grid"
 ALARMS_OPEN = "alarms-open"
@@ -161,3 +165,13 @@ def sign_shown(about: Any) -> Id:
 def remove_screen(screen: Any) -> Id:
     """The button that unpairs the wall with this id."""
     return {"type": "remove-screen", "screen": screen}
+
+
+def sign_preset(name: Any, version: Any) -> Id:
+    """The button by which a director signs an edition of a preset."""
+    return {"type": "sign-preset", "name": name, "version": version}
+
+
+def preset_number(key: Any) -> Id:
+    """The field of one number of a preset (clinical.catalog.edition)."""
+    return {"type": "preset-number", "key": key}

@@ -11,12 +11,21 @@ import uvicorn
 from dashboard.app import create_app
 from dashboard.clinic import Clinic
 from dashboard.config import Config
-from dashboard.pages import board, chair, review, screens, session, sound
+from dashboard.pages import (
+    board,
+    chair,
+    preset,
+    presets,
+    review,
+    screens,
+    session,
+    sound,
+)
 from dashboard.people import StoredPeople
 from dashboard.screens import Screens, StoredScreens
 from dashboard.services import Services, Site
 
-PAGES = (board, chair, review, session, screens, sound)
+PAGES = (board, chair, review, session, presets, preset, screens, sound)
 GRACE_S = 2  # an open live socket must not hold up a stop
 
 
