@@ -289,9 +289,9 @@
     } else if (context.state !== 'running') {
       movedAt = now; // held back, which is no fault of the device
     }
+    tell();
     if (isStalled() && now - renewedAt > RENEW_MS) build();
     sound();
-    tell();
   };
 
   for (const name of ['pointerdown', 'pointerup', 'touchend', 'click', 'keydown']) {

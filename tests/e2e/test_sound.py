@@ -8,6 +8,7 @@ the tables 3 and 4 of IEC 60601-1-8.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserType, Page, Route
 
 import dashboard
 
@@ -344,3 +345,153 @@ def test_no_volume_is_below_the_floor(quiet_page):
     assert quiet_page.evaluate("vigilSound.volume()") == 95
     quiet_page.evaluate("vigilSound.setFloor(20)")
     assert quiet_page.evaluate("vigilSound.volume()") == 90  # the person's choice is kept
+
+
+# Live. The ear of the test stands beside the loudspeaker.
+
+EAR = """(() => {
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode && this.context instanceof AudioContext) {
+      const ear = this.context.createAnalyser();
+      ear.fftSize = 32768; // 0.7 s: longer than any gap inside a burst
+      connect.call(this, ear);
+      window.ear = ear;
+    }
+    return connect.call(this, to, ...rest);
+  };
+  window.loudness = (last = 32768) => {
+    const heard = new Float32Array(32768);
+    window.ear?.getFloatTimeDomainData(heard);
+    return Math.max(...heard.slice(-last).map(Math.abs));
+  };
+})()"""
+SAY = "detail => document.dispatchEvent(new CustomEvent('vigil:sound', {detail}))"
+ONSET = """detail => new Promise(resolve => {
+  const from = performance.now();
+  document.dispatchEvent(new CustomEvent('vigil:sound', {detail}));
+  const listen = () => loudness(2048) > 0.01 ? resolve(performance.now() - from)
+    : setTimeout(listen, 2);
+  listen();
+})"""
+STATES = """states = [];
+document.addEventListener('vigil:sound-state', ({detail}) => states.push(detail.state));"""
+STUB = f"<!doctype html><p>Sound.<script>{STATES}</script><script src=sound.js></script>"
+
+
+def stub(page: Page) -> Page:
+    def answer(route: Route) -> None:
+        is_script = route.request.url.endswith("sound.js")
+        body, kind = (SOUND_JS, "text/javascript") if is_script else (STUB, "text/html")
+        route.fulfill(body=body, content_type=kind)
+
+    page.add_init_script(EAR)
+    page.route("**/*", answer)
+    page.goto(HERE)
+    return page
+
+
+@pytest.fixture
+def live(page: Page) -> Page:
+    """A page with nothing but the sound, in a browser that lets it sound."""
+    return stub(page)
+
+
+@pytest.fixture
+def wary(browser_type: BrowserType, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    """A browser as it comes: it lets no page sound that nobody has touched."""
+    args = [each for each in browser_type_launch_args["args"] if "autoplay" not in each]
+    browser = browser_type.launch(**{**browser_type_launch_args, "args": args})
+    yield browser
+    browser.close()
+
+
+def test_an_alarm_is_heard_at_once_and_ends_with_its_cause(live):
+    assert live.evaluate("loudness()") == 0
+    onset_ms = live.evaluate(ONSET, {**sound("high"), "paused": [], "isLive": True})
+    assert onset_ms < 1000  # of the 3 s from the limit to the ear
+    live.evaluate(SAY, {"sound": None, "paused": [], "isLive": True})
+    live.wait_for_function("() => loudness() === 0", timeout=3000)
+
+
+def test_a_screen_that_is_not_live_sounds_as_if_the_equipment_had_failed(page):
+    page.clock.install()
+    live = stub(page)
+    live.evaluate(SAY, {"sound": None, "paused": [], "isLive": False})
+    live.clock.run_for(4000)
+    assert live.evaluate("loudness()") == 0  # a socket that comes back soon is no alarm
+    live.clock.run_for(2500)
+    live.wait_for_function("() => loudness() > 0.01", timeout=3000, polling=20)
+    live.evaluate(SAY, {"sound": None, "paused": [], "isLive": True})
+    live.wait_for_function("() => loudness() === 0", timeout=3000, polling=20)
+
+
+def test_bursts_are_planned_ahead_for_a_tab_whose_timers_hardly_run(page):
+    """Chromium runs the timers of a tab that has long been hidden once a minute."""
+    page.clock.install()
+    page.add_init_script(
+        """window.planned = [];
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (at) { planned.push(at); start.call(this, at); }
+        """
+    )
+    live = stub(page)
+    live.evaluate(SAY, sound("high"))
+    assert live.evaluate("Math.max(...planned)") > 75
+    before = live.evaluate("planned.length")
+    for _ in range(5):
+        live.evaluate(SAY, sound("high"))
+    assert live.evaluate("planned.length") - before <= 10  # no more, however often it is said
+
+
+def test_a_volume_counts_at_once_and_is_remembered(live):
+    live.evaluate("vigilSound.setVolume(55)")
+    assert live.evaluate("vigilSound.volume()") == 55
+    live.reload()
+    assert live.evaluate("vigilSound.volume()") == 55
+    live.evaluate("vigilSound.setFloor(70)")
+    assert live.evaluate("vigilSound.volume()") == 70
+
+
+def test_a_test_tone_is_never_played_over_an_alarm(live):
+    assert live.evaluate("vigilSound.test('low', 'technical')") > 0.4
+    live.evaluate(SAY, sound("medium"))
+    assert live.evaluate("vigilSound.test('high', 'technical')") == 0
+
+
+def test_audio_that_is_held_back_is_told_and_comes_with_the_first_touch(wary):
+    page = wary.new_page()
+    # By the page itself: whatever Playwright evaluates counts as a touch.
+    page.add_init_script(
+        """addEventListener('load', () => {
+          document.dispatchEvent(new CustomEvent('vigil:sound',
+            {detail: {sound: {priority: 'high', kind: 'physiological'}}}));
+          setTimeout(() => { window.untouched = [vigilSound.state(), loudness()]; }, 500);
+        })"""
+    )
+    live = stub(page)
+    assert live.wait_for_function("() => window.untouched").json_value() == ["blocked", 0]
+    live.mouse.click(10, 10)
+    live.wait_for_function("() => loudness() > 0.01", timeout=3000)
+    assert live.evaluate("states") == ["blocked", "running"]
+
+
+def test_audio_that_stops_is_told_again(live):
+    live.wait_for_function("() => vigilSound.state() === 'running'")
+    live.evaluate("ear.context.suspend()")
+    live.wait_for_function("() => states.at(-1) === 'blocked'")
+    live.keyboard.press("a")
+    live.wait_for_function("() => states.at(-1) === 'running'")
+
+
+def test_a_device_that_goes_away_is_noticed_and_another_is_tried(page):
+    page.clock.install()
+    live = stub(page)
+    live.evaluate(SAY, sound("high"))
+    live.evaluate(
+        "Object.defineProperty(ear.context, 'currentTime', {value: 1}); window.gone = ear.context"
+    )
+    live.clock.run_for(6000)
+    assert "blocked" in live.evaluate("states")
+    live.wait_for_function("() => loudness() > 0.01", timeout=3000, polling=20)
+    assert live.evaluate("ear.context !== gone && vigilSound.state() === 'running'")
