@@ -22,7 +22,7 @@ from clinical.ports import CommitResult
 from dashboard import rehearsal
 from dashboard.clock import SteadyClock
 from dashboard.pages import session as session_page
-from dashboard.rehearsal import Visit, Written
+from dashboard.rehearsal import Visit, Wire, Written, pieces_of
 from dashboard.views import review as view_of
 from devices.registry import PROTOCOLS
 from storage.database import migrate, open_database
@@ -90,7 +90,7 @@ def _write_session(url: str) -> str:
     state = ChairState(1, "Chair 1", is_simulated=True)
     database = open_database(url)
     with StorageWriter(open_database(url, is_writer=True), SteadyClock()) as writer:
-        for part in rehearsal.rehearse(state, acts, rehearsal.frames(PROTOCOLS[MONITOR], wires)):
+        for part in rehearsal.rehearse(state, acts, rehearsal.frames(wires)):
             _write(writer, part)
     with database.reading() as db:
         row = find_session(db, 1)
@@ -112,12 +112,14 @@ def _write(writer: StorageWriter, part: Written) -> None:
         raise OSError(f"{kind} was not written ({writer.state.detail})")
 
 
-def _wire(scenario: str, begin: datetime, length: timedelta) -> bytes:
+def _wire(scenario: str, begin: datetime, length: timedelta) -> Wire:
     command = [
         *(sys.executable, "-m", "simulators", MONITOR, "--scenario", scenario, "--port", "file:-"),
-        *("--begin", begin.isoformat(), "--length", str(length.total_seconds())),
+        *("--stamps", "--begin", begin.isoformat(), "--length", str(length.total_seconds())),
     ]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    stamped = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    interval_s = PROTOCOLS[MONITOR].settings.interval_s
+    return Wire(MONITOR, begin, list(pieces_of(stamped)), interval_s)
 
 
 def _on_the_server(url: str, public_id: str, times: int) -> Iterator[Row]:
