@@ -12,6 +12,7 @@ from dashboard.app import create_app
 from dashboard.clinic import Clinic
 from dashboard.config import Config
 from dashboard.pages import (
+    alarms,
     board,
     chair,
     preset,
@@ -25,7 +26,7 @@ from dashboard.people import StoredPeople
 from dashboard.screens import Screens, StoredScreens
 from dashboard.services import Services, Site
 
-PAGES = (board, chair, review, session, presets, preset, screens, sound)
+PAGES = (board, chair, alarms, review, session, presets, preset, screens, sound)
 GRACE_S = 2  # an open live socket must not hold up a stop
 
 
@@ -70,6 +71,7 @@ def services_of(clinic: Clinic, speed: float) -> Services:
             speed=speed,
         ),
         presets=clinic.shelf.presets,
+        staff=StoredPeople(clinic.database).staff,
         screens=Screens(StoredScreens(clinic.database)),
         shelf=clinic.shelf,
     )
