@@ -40,10 +40,12 @@ from dashboard.security import (
 )
 from dashboard.services import Services, Site
 from dashboard.sign_in import ICON
-from dashboard.views import wording
+from dashboard.views import sound, wording
 from dashboard.views.not_found import not_found
 
 LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-live"
+BANNER, BANNER_MORE, SOUND_OFF = "alarm-banner", "alarm-banner-more", "sound-off"
+LAST_HEARD = "last-heard"
 
 MAX_BODY = 2 * 1024 * 1024  # bytes; the largest thing a page sends is a drawn signature
 CHAIRS_IN_BAR = 8
@@ -239,7 +241,30 @@ def shell(site: Site) -> Component:
             dcc.Store(id=ids.LIVE_EVENT),  # set by live.js
             html.Div(id=NOT_LIVE, role="alert", hidden=True, style=NOT_LIVE_STYLE),
             header(site),
+            strip(),
             html.Main(id=PAGE),
+            *sound.carried(),
+        ],
+    )
+
+
+def strip() -> Component:
+    """The alarms that belong on every page, whether the browser lets them sound, and when the page
+    last heard the server. It has its place also when it is empty, so that nothing moves when an
+    alarm comes. What it says is live.js's.
+    """
+    return html.Div(
+        className="strip",
+        children=[
+            html.Div(id=BANNER, className="banner", role="alert"),
+            html.Span(id=BANNER_MORE, className="banner-more"),
+            sound.untested(),
+            html.Button(id=SOUND_OFF, type="button", className="sound-off", hidden=True),
+            html.Span(
+                ["last update ", html.B("never", id=LAST_HEARD)],
+                className="heard",
+                title="When this page last heard the server",
+            ),
         ],
     )
 
@@ -271,7 +296,8 @@ def _places(site: Site) -> Component:
     chairs = site.chairs if len(site.chairs) <= CHAIRS_IN_BAR else ()
     places = [("Board", "/", "All chairs")]
     places += [(str(number), f"/chair/{number}", name) for number, name in chairs]
-    places += [("Review", "/review", "Past sessions")]
+    places += [("Alarms", "/alarms", "The alarms of all chairs")]
+    places += [("Review", "/review", "Past sessions"), ("Presets", "/presets", "Alarm limits")]
     actor = current_actor()
     if actor and actor.role is Role.DIRECTOR:
         places += [("Screens", "/screens", "The screens on the wall")]
@@ -295,7 +321,7 @@ BAR_STYLE = {
     "display": "flex",
     "alignItems": "center",
     "gap": 16,
-    "height": "var(--bar)",
+    "height": "var(--head)",
     "padding": "0 16px",
     "borderBottom": "1px solid var(--line)",
     "background": "var(--surface)",
@@ -320,11 +346,13 @@ NOT_LIVE_STYLE = {
     "position": "fixed",
     "inset": "0 0 auto 0",
     "zIndex": 1000,
-    "padding": "14px 24px",
+    "minHeight": "var(--head, 56px)",  # over the bar, and over nothing below it
+    "padding": "13px 24px",
     "background": "#a50f1b",
     "color": "#ffffff",
     "fontSize": "1.5rem",
     "fontWeight": 700,
+    "lineHeight": 1.2,
     "textAlign": "center",
 }
 

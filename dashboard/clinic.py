@@ -11,15 +11,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState
 from clinical.clock import Clock
 from clinical.engine import Engine
 from clinical.links import CuffOrder, LinkEvent
-from clinical.monitor import Observed
+from clinical.monitor import Observed, Shown
 from clinical.ports import RecorderState
+from clinical.record import CallStage
 from dashboard.config import ChairConfig, Config
 from dashboard.live import LiveHub
 from dashboard.presets import Shelf
@@ -80,7 +81,7 @@ class Clinic:
         self.database = open_database(config.database_url)
         self.shelf = Shelf(self.database, clock)
         self.shelf.load()
-        self.hub = LiveHub(clock, [chair.number for chair in config.chairs])
+        self.hub = LiveHub(clock, [chair.number for chair in config.chairs], on_shown=self._shown)
         self.writer = StorageWriter(
             open_database(config.database_url, is_writer=True),
             clock,
@@ -166,6 +167,9 @@ class Clinic:
 
     def _pass_on(self, chair: int, monitor: str, order: CuffOrder) -> None:
         self._links[chair, monitor].order(order)
+
+    def _shown(self, chair: int, alarm_id: UUID, to: str, stage: CallStage | None) -> None:
+        self.engine.post(chair, Shown(alarm_id, to, self.clock.now(), stage))
 
     def _recorder_changed(self, state: RecorderState) -> None:
         self.engine.recorder_changed(state)

@@ -1,8 +1,13 @@
-/* What do the live numbers say right now? This is the only code that writes them.
+/* What do the live numbers say right now, and which alarm calls? Only this code writes them.
 
-   One socket for the chairs of the page (#live-root). Each message writes its numbers first, in the
-   same task; sparklines and the trend follow in the next frame. The page decides nothing: alarms
-   are the server's word. What only the page can know is whether it still hears the server. */
+   One socket for the chairs of the page (#live-root) and the alarms of all others. Each message
+   writes its numbers first, in the same task; sparklines and the trend follow in the next frame.
+   The page decides nothing: alarms are the server's word. What only the page can know is whether it
+   still hears the server, and what it shows: that it says up the socket, once for each alarm.
+
+   It tells on document: `vigil:sound` {sound: {priority, kind} or null, paused: [chair], isLive}
+   when that changes, and once a second while there is something in it; `vigil:heard` with every
+   message; `vigil:signed-out` before it leaves for the sign-in page, unless that is prevented. */
 (() => {
   'use strict';
 
@@ -13,14 +18,18 @@
   const DRIFT = 0.001; // how fast two clocks may drift apart: far more than any crystal does
   const SLEPT_MS = 2000;
   const ROTATE_MS = 2000;
+  const NO_CHAIR = '-'; // asked of the server: no numbers, the alarms of all chairs
   const STALE_S = 10, CUFF_GRACE_S = 120, CUFF_INTERVAL_S = 900;
   const TREND_EVERY_MS = 1000, TREND_POINTS = 3600;
   const SPARK_SPAN = 20; // a sparkline shows at least so many units, or noise looks like drama
-  const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s'];
-  const QUIET_PARTS = ['hr_source', 'monitors', 'remarks']; // no callback draws by them
+  const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s', 'audio', 'off'];
+  const QUIET_PARTS = // no callback draws by them
+    ['hr_source', 'monitors', 'remarks', 'name', 'sound', 'spo2_waits_ms'];
   const SOURCE = {ecg: 'ECG', spo2: 'from SpO2', pressure: 'from pressure', nibp: 'from cuff'};
   const DARK_EVERY_MS = {high: 250, medium: 833}; // half of a flash: 2.0 and 0.6 a second
   const RANK = {low: 1, medium: 2, high: 3};
+  const SOUND_EVERY_MS = 1000;
+  const RECEIPTS_AFTER_MS = 300, RECEIPTS_AT_ONCE = 20, RECEIPTS_KEPT = 2000;
   const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
     nibp_diastolic: 'diastolic', nibp_mean: 'mean'};
 
@@ -29,6 +38,7 @@
   let boot = '', seq = 0, heard = -Infinity, isLive = true;
   let speed = 1, anchor = 0, anchoredAt = 0;
   let places = null, frame = 0, trendAt = 0, telling = 0;
+  let viewer = null, sounds = '', soundAt = -Infinity;
   const dirty = new Set(), changed = new Map();
 
   // ---- Time -----------------------------------------------------------------------------------
@@ -60,7 +70,9 @@
 
   const open = () => {
     clearTimeout(retry);
-    const query = new URLSearchParams({chairs: asked, window: windowMs / 1000, since: seq});
+    const query = new URLSearchParams(
+      {chairs: asked, window: windowMs / 1000, since: seq, alarms: 'all'});
+    if (root()?.dataset.as) query.set('as', root().dataset.as);
     const mine = new WebSocket(
       `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live/ws?${query}`);
     let wasOpen = false;
@@ -91,7 +103,9 @@
   const isSilent = () => mono() - Math.max(heard, started) > SILENCE_MS;
 
   const follow = () => { // the page that is shown now
-    const r = root(), wanted = r ? r.dataset.chairs || '' : '';
+    const r = root(), page = document.getElementById('page');
+    if (!r && page && !page.firstElementChild) return; // it is about to come, with or without
+    const wanted = r || page ? r?.dataset.chairs || NO_CHAIR : '';
     const ms = (r && Number(r.dataset.window) || 900) * 1000;
     if (wanted === asked && ms === windowMs) return;
     asked = wanted; windowMs = ms; seq = 0;
@@ -99,8 +113,11 @@
     if (asked) reopen(); else { close(); setLive(true); }
   };
 
-  const signIn = () => location.assign(
-    '/login?next=' + encodeURIComponent(location.pathname + location.search));
+  const signIn = () => {
+    const left = new CustomEvent('vigil:signed-out', {cancelable: true});
+    if (!document.dispatchEvent(left)) return;
+    location.assign('/login?next=' + encodeURIComponent(location.pathname + location.search));
+  };
 
   const fetched = window.fetch;
   window.fetch = async (...request) => { // Dash itself says nothing when a callback meets a 401
@@ -120,6 +137,7 @@
       boot = message.boot;
       chairs.clear();
     }
+    if (message.snapshot) viewer = message.viewer;
     const wasLive = isLive;
     isLive = true;
     const news = message.snapshot || message.changes || {};
@@ -130,14 +148,19 @@
     }
     seq = message.seq;
     if (!wasLive) showLive();
+    const parts = new Set(Object.values(news).flatMap(Object.keys));
+    if (parts.has('alarms')) call();
+    if (parts.has('sound') || parts.has('audio')) sound();
+    document.dispatchEvent(new CustomEvent('vigil:heard'));
     tell(news);
     askFrame();
   };
 
   const chairOf = number => {
     if (!chairs.has(number)) {
-      chairs.set(number, {latest: {}, series: {}, alarms: [], phase: null, link: null,
-        session: null, recording: null, interval_s: null});
+      chairs.set(number, {number, latest: {}, series: {}, alarms: [], lead: [], worst: {},
+        phase: null, link: null, session: null, recording: null, interval_s: null, name: null,
+        sound: null, audio: null, off: [], spo2_waits_ms: null});
     }
     return chairs.get(number);
   };
@@ -161,11 +184,29 @@
     chair.news = PARTS.filter(
       part => part in parts && JSON.stringify(chair[part]) !== JSON.stringify(parts[part]));
     for (const part of [...PARTS, ...QUIET_PARTS]) if (part in parts) chair[part] = parts[part];
+    if ('alarms' in parts) sift(chair);
+  };
+
+  const isCalling = alarm => !alarm.latched && !alarm.acknowledged_by;
+  const worstOf = alarms => alarms.reduce(
+    (worst, {priority}) => RANK[worst] >= RANK[priority] ? worst : priority, null);
+
+  // What the tile of a chair says first: the worst that goes on, then what has ended unseen. The
+  // frame calls as long as any alarm does, also one that stands behind a worse one that was seen.
+  const sift = chair => {
+    const open = chair.alarms.filter(alarm => !alarm.latched);
+    const first = open.length ? open : chair.alarms;
+    chair.top = worstOf(first);
+    chair.lead = first.filter(alarm => alarm.priority === chair.top);
+    chair.calls = worstOf(open.filter(isCalling));
+    chair.behind = chair.alarms.filter(alarm => !chair.lead.includes(alarm));
     chair.worst = {};
-    for (const {metric, priority} of chair.alarms) {
+    for (const {metric, priority} of open) {
       if (metric && !(RANK[chair.worst[metric]] >= RANK[priority])) chair.worst[metric] = priority;
     }
   };
+
+  const shownOf = ({lead}) => lead[Math.floor(mono() / ROTATE_MS) % lead.length];
 
   const insert = (series, t, value) => { // in order of time; the same moment again replaces
     let i = series.t.length;
@@ -184,8 +225,8 @@
   // chairs says in data-hears which parts it draws by callbacks: with sixteen, Dash takes half a
   // second for one, in which no number is written, and the words of an alarm change every second.
   const tell = news => {
-    const hears = root()?.dataset.hears?.split(' ');
-    const now = Object.keys(news).filter(number => hears
+    const hears = root()?.dataset.hears?.split(' '), own = asked.split(',');
+    const now = Object.keys(news).filter(number => own.includes(number)).filter(number => hears
       ? hears.some(part => chairOf(number).news.includes(part))
       : PARTS.some(part => part in news[number]));
     for (const number of now) changed.set(Number(number), mono());
@@ -233,15 +274,15 @@
     mark(el, 'data-age-s', point ? String(Math.floor(ageS(point))) : null);
     mark(el, 'data-quality', point && point.quality !== 'valid' ? point.quality : null);
     const isStandIn = metric === 'pulse_rate' && stateOf(chair, 'heart_rate') === 'none';
-    mark(el, 'data-alarm', chair.worst?.[isStandIn ? 'heart_rate' : metric]);
+    mark(el, 'data-alarm', chair.worst[isStandIn ? 'heart_rate' : metric]);
   };
 
   const two = n => String(n).padStart(2, '0');
   const minutes = ms => `${two(Math.floor(ms / 60000))}:${two(Math.floor(ms / 1000) % 60)}`;
   const span = s => s < 120 ? `${Math.floor(s)} s` : `${Math.floor(s / 60)} min`;
-  const timeOfDay = ms => {
-    const at = new Date(ms);
-    return `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const timeOfDay = (ms, withSeconds) => {
+    const at = new Date(ms), minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    return withSeconds ? `${minute}:${two(at.getSeconds())}` : minute;
   };
 
   const elapsedMs = ({phase, session}) => {
@@ -282,12 +323,45 @@
       mark(el, 'title', link?.detail || null);
     },
     'link-detail': (el, {link}) => say(el, link?.text ? link.detail : ''),
-    'alarm-text': (el, {alarms}) => { // the worst ones rotate: the word beside them is theirs
-      const shown = alarms.filter(alarm => alarm.priority === alarms[0].priority);
-      const more = alarms.length - 1;
-      const alarm = shown[Math.floor(mono() / ROTATE_MS) % shown.length];
-      say(el, !alarm ? '' : more ? `${alarm.text}  +${more}` : alarm.text);
+    'alarm-text': (el, chair) => { // the worst ones rotate: the word beside them is theirs
+      const alarm = shownOf(chair);
+      say(el, alarm ? alarm.text : '');
+      if (alarm) sees(chair.number, alarm.id, null);
     },
+    'alarm-more': (el, {alarms, behind}) => { // how many others, and the worst that stands behind
+      say(el, alarms.length > 1 ? `+${alarms.length - 1}` : '');
+      const calling = behind?.filter(isCalling) || [];
+      const ended = behind?.filter(alarm => alarm.latched) || [];
+      mark(el, 'data-priority', worstOf(calling.length ? calling : ended));
+      mark(el, 'data-latched', !calling.length && ended.length ? 'true' : null);
+    },
+    'alarm-note': (el, chair) => {
+      const alarm = shownOf(chair);
+      say(el, !alarm ? '' : [alarm.latched && 'has ended – not seen',
+        alarm.repeat && 'repeat the cuff', alarm.confirmed_ms && 'confirmed',
+        alarm.acknowledged_by && `seen by ${alarm.acknowledged_by}`].filter(Boolean).join(' · '));
+    },
+    audio: (el, {audio}) => {
+      const left = audio?.until_ms == null ? 0 : audio.until_ms - serverNow();
+      const state = audio?.state === 'off' || audio?.state === 'paused' && left > 0
+        ? audio.state : null;
+      mark(el, 'data-state', state);
+      mark(el, 'title', !state ? null : [`Sound ${state} by ${audio.by}`, audio.reason]
+        .filter(Boolean).join(': '));
+      say(el, !state ? '' : state === 'off' ? 'sound off' : minutes(Math.ceil(left / 1000) * 1000));
+    },
+    off: (el, {off}) => say(el, off?.length ? `${off.join(', ')} alarms off` : ''),
+    'sign-off': (el, {off}) => { // beside its number; `of` names the signs that stand there
+      const here = el.dataset.of.split(',').filter(sign => off?.includes(sign));
+      say(el, !here.length ? '' : el.dataset.of.includes(',') ? `${here.join(', ')} off` : 'off');
+    },
+    'spo2-waits': (el, {spo2_waits_ms: until}) => {
+      const left = until == null ? 0 : until - serverNow();
+      say(el, left > 0 ? `waits for cuff ${Math.ceil(left / 1000)} s` : '');
+    },
+    unsigned: (el, {session}) =>
+      say(el, session && !session.is_approved ? 'Limits not signed' : ''),
+    'no-baseline': (el, {session}) => say(el, session?.lacks_baseline ? 'no baseline' : ''),
     delta: (el, chair) => {
       const metric = el.dataset.metric || el.dataset.of, state = stateOf(chair, metric);
       const base = chair.session?.baseline?.[BASELINE[metric]];
@@ -299,16 +373,16 @@
   };
 
   const tile = (el, chair) => {
-    const top = chair.alarms.reduce(
-      (worst, {priority}) => RANK[worst] >= RANK[priority] ? worst : priority, null);
     const isFresh = Object.keys(chair.latest).some(
       metric => !isCuff(metric) && stateOf(chair, metric) === 'live');
     mark(el, 'data-link', chair.link?.state);
     mark(el, 'data-phase', chair.phase || 'none');
-    if (el.dataset.alarm !== top) mark(el, 'data-dark', null); // it begins in full view
-    mark(el, 'data-alarm', top);
-    mark(el, 'data-acked', top && chair.alarms.every(
-      alarm => alarm.priority !== top || alarm.acknowledged_by) ? 'true' : null);
+    const calls = chair.calls ?? null;
+    if ((el.dataset.calls ?? null) !== calls) mark(el, 'data-dark', null); // it begins in full view
+    mark(el, 'data-alarm', chair.top ?? null);
+    mark(el, 'data-calls', calls);
+    mark(el, 'data-latched', chair.lead[0]?.latched ? 'true' : null);
+    mark(el, 'data-acked', chair.top && !calls && !chair.lead[0].latched ? 'true' : null);
     mark(el, 'data-stale', String(!isFresh));
     mark(el, 'data-recording', chair.recording === null ? null : String(chair.recording));
   };
@@ -316,9 +390,11 @@
   // The frame of an alarm that nobody has seen goes dark and comes back; its digits stand.
   const isStill = window.matchMedia('(prefers-reduced-motion: reduce)');
   const flash = (priority, isDark) => {
-    for (const el of document.querySelectorAll(`[data-tile][data-alarm="${priority}"]`)) {
-      const calls = !el.dataset.acked && !isStill.matches;
-      mark(el, 'data-dark', isDark && calls ? 'true' : null);
+    for (const el of document.querySelectorAll(`[data-calls="${priority}"]`)) {
+      mark(el, 'data-dark', isDark && !isStill.matches ? 'true' : null);
+    }
+    for (const el of document.querySelectorAll('[data-dark]:not([data-calls])')) {
+      mark(el, 'data-dark', null);
     }
   };
 
@@ -343,7 +419,141 @@
 
   const paintAll = () => { placesOf(''); for (const number of places.keys()) paint(number); };
 
-  const setLive = is => { if (is !== isLive) { isLive = is; showLive(); } };
+  // ---- Alarms of every chair, on every page ------------------------------------------------------
+
+  // The worst alarms that belong on all screens, and the calls to whoever is signed in here. What
+  // does not fit is counted; of the worst, each gets its turn.
+  const calls = new Map(); // alarm id -> its line in the banner
+
+  const calling = () => {
+    const found = [];
+    for (const [number, chair] of chairs) {
+      for (const alarm of chair.alarms) {
+        const mine = viewer && alarm.calls?.findLast(
+          ({stage, to}) => stage === 'second' && to === viewer);
+        if (isCalling(alarm) && (alarm.all_screens || mine)) found.push({number, chair, alarm, mine});
+      }
+    }
+    const weight = ({alarm, mine}) =>
+      4 * RANK[alarm.priority] + 2 * Boolean(mine) + (alarm.kind === 'physiological');
+    return found.sort(
+      (one, other) => weight(other) - weight(one) || one.alarm.onset_ms - other.alarm.onset_ms);
+  };
+
+  const PART_OF_CALL = ['alarm-badge', 'call-mine', 'call-chair', 'call-text', 'call-more'];
+
+  const callLine = () => {
+    const el = document.createElement('a');
+    el.className = 'call';
+    for (const part of PART_OF_CALL) {
+      el.appendChild(Object.assign(document.createElement('span'), {className: part}));
+    }
+    el.addEventListener('click', event => { // without a new page the sound goes on
+      if (event.ctrlKey || event.metaKey || event.shiftKey || !window.dash_clientside?.set_props) return;
+      event.preventDefault();
+      window.dash_clientside.set_props('location', {pathname: el.getAttribute('href')});
+    });
+    return el;
+  };
+
+  const call = () => {
+    const banner = document.getElementById('alarm-banner');
+    if (!banner) return;
+    const found = calling(), ids = new Set(found.map(({alarm}) => alarm.id));
+    for (const [id, el] of calls) if (!ids.has(id)) { el.remove(); calls.delete(id); }
+    found.forEach(({number, chair, alarm, mine}, i) => {
+      const el = calls.get(alarm.id) || calls.set(alarm.id, callLine()).get(alarm.id);
+      const prompt = alarm.calls?.some(({stage}) => stage === 'prompt');
+      mark(el, 'href', `/chair/${number}`);
+      mark(el, 'data-priority', alarm.priority);
+      if (el.dataset.calls !== alarm.priority) mark(el, 'data-dark', null);
+      mark(el, 'data-calls', alarm.priority);
+      mark(el, 'data-mine', mine ? 'true' : null);
+      say(el.children[1], mine ? `You are called since ${timeOfDay(mine.at_ms)}` : '');
+      say(el.children[2], chair.name || `Chair ${number}`);
+      say(el.children[3], alarm.text);
+      say(el.children[4], [`since ${timeOfDay(alarm.onset_ms)}`,
+        prompt && 'think about stopping the infusion'].filter(Boolean).join(' · '));
+      if (banner.children[i] !== el) banner.insertBefore(el, banner.children[i] || null);
+    });
+    mark(banner, 'data-count', String(found.length));
+    turn();
+  };
+
+  const turn = () => { // measured when something changed or the next one is due, never in between
+    const banner = document.getElementById('alarm-banner');
+    if (!banner) return;
+    const lines = [...banner.children];
+    for (const el of lines) el.style.order = '';
+    const row = () => lines.filter(el => el.offsetTop - banner.offsetTop < el.offsetHeight / 2);
+    let seen = lines.length > 1 ? row() : lines;
+    const alike = lines.filter(el => el.dataset.priority === lines[0].dataset.priority);
+    if (alike.some(el => !seen.includes(el))) {
+      const first = Math.floor(mono() / ROTATE_MS) % alike.length;
+      alike.forEach((el, i) => { el.style.order = i < first ? '-1' : '-2'; });
+      seen = row();
+    }
+    const more = document.getElementById('alarm-banner-more');
+    if (more) say(more, seen.length < lines.length ? `+${lines.length - seen.length}` : '');
+    for (const [id, el] of calls) {
+      if (!seen.includes(el)) continue;
+      const number = el.getAttribute('href').split('/').pop();
+      sees(number, id, null);
+      if (el.dataset.mine) sees(number, id, 'second');
+    }
+  };
+
+  // What the server is told: this alarm is on a screen that can be seen. Never twice.
+  const seenHere = new Set();
+  let receipts = [], sending = 0;
+
+  const sees = (number, id, stage) => {
+    const key = `${id} ${stage}`;
+    if (seenHere.has(key) || document.hidden || !isLive || !viewer) return;
+    if (seenHere.size >= RECEIPTS_KEPT) seenHere.clear();
+    seenHere.add(key);
+    receipts.push([Number(number), id, stage]);
+    sending ||= setTimeout(send, RECEIPTS_AFTER_MS);
+  };
+
+  const send = () => {
+    sending = 0;
+    if (!receipts.length) return;
+    if (socket?.readyState === WebSocket.OPEN) {
+      socket.send(JSON.stringify({shown: receipts.splice(0, RECEIPTS_AT_ONCE)}));
+    }
+    if (receipts.length) sending = setTimeout(send, 2 * SOUND_EVERY_MS);
+  };
+
+  // What should be heard of all chairs together. A page that hears nothing says that, too.
+  const sound = () => {
+    let worst = null;
+    const paused = [];
+    const weight = ({priority, kind}) => 2 * RANK[priority] + (kind === 'physiological');
+    for (const [number, {sound: own, audio}] of chairs) {
+      if (own && (!worst || weight(own) > weight(worst))) worst = own;
+      if (audio && audio.state !== 'on') paused.push(Number(number));
+    }
+    const now = `${worst?.priority} ${worst?.kind} ${paused} ${isLive}`;
+    const isDue = (worst || paused.length || !isLive) && mono() - soundAt >= SOUND_EVERY_MS - 50;
+    if (now === sounds && !isDue) return;
+    sounds = now;
+    soundAt = mono();
+    document.dispatchEvent(
+      new CustomEvent('vigil:sound', {detail: {sound: worst, paused, isLive}}));
+  };
+
+  const showSound = () => { // it may be blocked by the browser until somebody touches the page
+    const bar = document.getElementById('sound-off');
+    if (!bar || !window.vigilSound) return;
+    const isBlocked = window.vigilSound.state() !== 'running';
+    say(bar, isBlocked ? 'SOUND OFF – TOUCH TO ENABLE' : '');
+    bar.hidden = !isBlocked;
+  };
+
+  // ---- Whether the page is live, and seen --------------------------------------------------------
+
+  const setLive = is => { if (is !== isLive) { isLive = is; showLive(); sound(); } };
 
   const showLive = () => {
     const bar = document.getElementById('not-live');
@@ -353,7 +563,26 @@
       say(bar, isLive ? '' : `SCREEN NOT LIVE – ${why}; look at the bedside monitor`);
       bar.hidden = isLive;
     }
+    mark(document.documentElement, 'data-live', String(isLive));
     paintAll();
+  };
+
+  const showHeard = () => {
+    const el = document.getElementById('last-heard');
+    if (el && heard > 0) say(el, `${timeOfDay(Date.now() - (mono() - heard), true)}`);
+  };
+
+  // A browser slows a tab that nobody sees: its title says so where the tab can still be read.
+  let title = null;
+  const showHidden = () => {
+    if (document.hidden) {
+      title ??= document.title;
+      const [first] = calling();
+      document.title = first ? `${first.alarm.text} – ${first.chair.name}` : `In background – ${title}`;
+    } else if (title !== null) {
+      document.title = title;
+      title = null;
+    }
   };
 
   // ---- Drawings, one frame behind the numbers ---------------------------------------------------
@@ -470,22 +699,28 @@
   const tick = () => {
     if (asked && socket && isSilent()) { setLive(false); reopen(); }
     paintAll();
+    showHeard();
+    sound();
+    if (document.hidden) showHidden();
     askFrame();
   };
 
   const wake = () => { // a tab that comes back has missed its timers
+    showHidden();
     if (document.hidden) return;
     if (asked && (!socket || isSilent())) { setLive(false); reopen(); }
     for (const number of chairs.keys()) dirty.add(number);
     tick();
+    turn();
   };
 
-  const isPlotly = ({target}) => target.closest?.('.js-plotly-plot');
+  const isOwn = ({target}) => target.closest?.('.js-plotly-plot, #alarm-banner');
 
   new MutationObserver(records => {
-    if (records.every(isPlotly)) return;
+    if (records.every(isOwn)) return;
     places = null;
     follow();
+    showSound();
     paintAll(); // before the browser paints: no new element is seen empty
     for (const number of places.keys()) if (number) dirty.add(number);
     askFrame();
@@ -495,7 +730,9 @@
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('pageshow', wake);
   window.addEventListener('online', wake);
+  document.addEventListener('vigil:sound-state', showSound);
   setInterval(tick, TICK_MS);
+  setInterval(() => { if (calls.size > 1) turn(); }, ROTATE_MS);
   for (const [priority, every] of Object.entries(DARK_EVERY_MS)) {
     let isDark = false;
     setInterval(() => flash(priority, isDark = !isDark), every);

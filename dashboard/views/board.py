@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from clinical.alarms import AlarmLimit
 from clinical.bedside import BedsideMonitor
-from clinical.snapshot import ChairView
+from clinical.snapshot import ChairView, SessionView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.views import wording
@@ -95,6 +95,18 @@ def tile_head(view: ChairView) -> list[Component]:
     ]
 
 
+def unsigned(session: SessionView) -> list[Component]:
+    """A mark where no medical director has signed the limits that a session runs under.
+
+    For the chair's page; on a tile the word stands beside the sparkline, where there is room.
+    """
+    if session.is_approved:
+        return []
+    of = f"{session.preset}, version {session.preset_version}"
+    why = f"No medical director has signed these alarm limits ({of})."
+    return [html.Span("Limits not signed", className="tag tag-unsigned", title=why)]
+
+
 def unproven(monitors: Sequence[BedsideMonitor]) -> list[Component]:
     """A mark where a monitor's protocol has not been proven on the monitor itself."""
     named = [
@@ -106,7 +118,8 @@ def unproven(monitors: Sequence[BedsideMonitor]) -> list[Component]:
 
 
 def alarm_line(chair: int) -> html.Footer:
-    """The worst alarm with its stars, word and shape; beside it the link and the recorder.
+    """The worst alarm with its stars, word and shape, what has become of it, and how many more;
+    beside it the sound, the recorder and the link.
 
     The words for the priority come from the style sheet, so that they follow live.js at once.
     """
@@ -115,6 +128,9 @@ def alarm_line(chair: int) -> html.Footer:
         children=[
             html.Span(className="alarm-badge"),
             word(chair, "alarm-text"),
+            word(chair, "alarm-note"),
+            word(chair, "alarm-more"),
+            word(chair, "audio"),
             html.Span("Not recording", className="not-recording"),
             word(chair, "link"),
         ],

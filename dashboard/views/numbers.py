@@ -7,6 +7,7 @@ over it. Until the first value the style sheet shows ``---``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from dash import html
 from dash.development.base_component import Component
@@ -47,7 +48,7 @@ def sparkline(chair: int, metric: Metric, window_s: int) -> html.Div:
     return html.Div(
         className="trace",
         children=[
-            _label(f"{NATURE[metric].label}, {window_s // 60} min", ""),
+            _label(f"{NATURE[metric].label}, {window_s // 60} min", "", _unsigned(chair)),
             html.Div(
                 className="sparkline",
                 **{"data-chair": str(chair), "data-spark": metric.value},
@@ -56,23 +57,36 @@ def sparkline(chair: int, metric: Metric, window_s: int) -> html.Div:
     )
 
 
-def band(limits: Sequence[AlarmLimit], metric: Metric) -> str:
+def band(limits: Sequence[AlarmLimit], metric: Metric) -> list[str | Component]:
     """The band between the medium limits, as it stands beside a number: ``50–120``.
 
-    Only the medium pair: it is the one a nurse acts on, and a number has room for one.
+    Only the medium pair: it is the one a nurse acts on, and a number has room for one. Of several
+    (one of a number, one of the baseline) the nearer; one that hangs on another sign too has no
+    place here. What was moved for this session is marked.
     """
     medium = [
         limit
         for limit in limits
-        if limit.metric is metric and limit.priority is AlarmPriority.MEDIUM
+        if limit.metric is metric
+        and limit.priority is AlarmPriority.MEDIUM
+        and limit.beside is None
     ]
-    low = [f"{limit.value:g}" for limit in medium if limit.direction is Direction.LOW]
-    high = [f"{limit.value:g}" for limit in medium if limit.direction is Direction.HIGH]
-    if low and high:
-        return f"{low[0]}–{high[0]}"
-    if low:
-        return f"≥ {low[0]}"
-    return f"≤ {high[0]}" if high else ""
+    low = [limit for limit in medium if limit.direction is Direction.LOW]
+    high = [limit for limit in medium if limit.direction is Direction.HIGH]
+    lower = _end(max(low, key=attrgetter("value"))) if low else None
+    upper = _end(min(high, key=attrgetter("value"))) if high else None
+    if lower and upper:
+        return [lower, "–", upper]
+    if lower:
+        return ["≥ ", lower]
+    return ["≤ ", upper] if upper else []
+
+
+def _end(limit: AlarmLimit) -> str | Component:
+    value = f"{limit.value:.0f}"
+    if not limit.is_adjusted:
+        return value
+    return html.B(value, className="limit-moved", title="Moved for this session")
 
 
 def vital(
@@ -86,7 +100,12 @@ def vital(
     return html.Div(
         className=f"vital vital-{metric}",
         children=[
-            _label(nature.label, UNIT[nature.unit], _band(chair, metric, limits)),
+            _label(
+                nature.label,
+                UNIT[nature.unit],
+                _off(chair, metric),
+                _band(chair, metric, limits),
+            ),
             html.Div([number(chair, each) for each in shown], className="digits"),
             html.Div(_around(chair, metric, with_change=with_change), className="around"),
         ],
@@ -99,7 +118,13 @@ def pressure(chair: int, limits: Sequence[AlarmLimit], *, with_change: bool = Fa
     return html.Div(
         className="vital vital-nibp",
         children=[
-            _label("NIBP", "mmHg", _band(chair, Metric.NIBP_SYSTOLIC, limits)),
+            _label(
+                "NIBP",
+                "mmHg",
+                _off(chair, Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN),
+                word(chair, "no-baseline"),
+                _band(chair, Metric.NIBP_SYSTOLIC, limits),
+            ),
             html.Div(
                 className="digits",
                 children=[
@@ -126,9 +151,32 @@ def _around(chair: int, metric: Metric, *, with_change: bool) -> list[Component]
     around = [word(chair, "from", metric)]
     if metric is Metric.HEART_RATE:
         around.insert(0, word(chair, "hr-source"))
+    if metric is Metric.SPO2:
+        around.insert(0, word(chair, "spo2-waits"))
     if with_change and metric in BASELINE_METRICS:
         around.insert(0, word(chair, "delta", metric))
     return around
+
+
+def _unsigned(chair: int) -> html.Span:
+    return html.Span(
+        className="word word-unsigned",
+        title="No medical director has signed the alarm limits of this session",
+        **{"data-chair": str(chair), "data-role": "unsigned"},
+    )
+
+
+def _off(chair: int, *metrics: Metric) -> html.Span:
+    """Which of the signs that stand here raise no alarm: a crossed bell, and their names."""
+    return html.Span(
+        className="word word-sign-off",
+        title="The alarms of this sign are switched off",
+        **{
+            "data-chair": str(chair),
+            "data-role": "sign-off",
+            "data-of": ",".join(NATURE[metric].label for metric in metrics),
+        },
+    )
 
 
 def _band(chair: int, metric: Metric, limits: Sequence[AlarmLimit]) -> html.Span:

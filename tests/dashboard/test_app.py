@@ -370,12 +370,13 @@ def test_the_next_patient_does_not_get_the_last_ones_pressure(screen):
 
 
 @pytest.mark.browser
-def test_a_page_without_live_numbers_holds_no_socket(screen):
+def test_a_page_without_live_numbers_hears_of_alarms_alone(screen):
     expect(screen.tile).to_have_count(1)
     screen.page.evaluate("dash_clientside.set_props('location', {pathname: '/who'})")
     screen.page.click("#ask")
     expect(screen.page.locator("#answer")).to_have_text("Ana Ruiz")
-    assert not screen.clinic.hub._screens
+    (watcher,) = screen.clinic.hub._screens
+    assert (watcher.chairs, watcher.others) == ((), (1, 2))
     expect(screen.not_live).to_be_hidden()
 
 

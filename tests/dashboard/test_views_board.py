@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from dash.development.base_component import Component
 
-from clinical.alarms import AlarmLimit, AlarmPriority, Operator
+from clinical.alarms import AlarmLimit, AlarmPriority, Beside, Operator
 from clinical.catalog.loader import load_preset
 from clinical.links import LinkState
 from clinical.phases import SessionPhase
@@ -107,11 +108,38 @@ def test_simulated_data_are_named_on_the_tile():
 
 def test_the_band_beside_a_number_is_that_of_the_medium_limits():
     limits = load_preset("ketamine-adult").limits
-    assert numbers.band(limits, Metric.HEART_RATE) == "50–120"
-    assert numbers.band(limits, Metric.SPO2) == "≥ 92"
-    assert numbers.band(limits, Metric.ETCO2) == ""
+    assert written(numbers.band(limits, Metric.HEART_RATE)) == "50–120"
+    assert written(numbers.band(limits, Metric.SPO2)) == "≥ 92"
+    assert numbers.band(limits, Metric.ETCO2) == []
 
 
 def test_a_band_with_an_upper_end_only():
     limit = AlarmLimit(Metric.RESP_RATE, Operator.ABOVE, 24, AlarmPriority.MEDIUM)
-    assert numbers.band([limit], Metric.RESP_RATE) == "≤ 24"
+    assert written(numbers.band([limit], Metric.RESP_RATE)) == "≤ 24"
+
+
+def written(band: list[str | Component]) -> str:
+    return "".join(part if isinstance(part, str) else words(part) for part in band)
+
+
+def test_a_limit_that_was_moved_for_this_session_is_marked():
+    low = AlarmLimit(Metric.SPO2, Operator.BELOW, 90, AlarmPriority.MEDIUM, is_adjusted=True)
+    high = AlarmLimit(Metric.SPO2, Operator.ABOVE, 99, AlarmPriority.MEDIUM)
+    shown = numbers.band([low, high], Metric.SPO2)
+    assert written(shown) == "90–99"
+    assert [words(part) for part in shown if isinstance(part, Component)] == ["90"]
+    assert shown[0].className == "limit-moved"
+
+
+def test_of_two_limits_the_nearer_stands_beside_the_number():
+    plain = AlarmLimit(Metric.NIBP_SYSTOLIC, Operator.ABOVE, 160, AlarmPriority.MEDIUM)
+    of_baseline = replace(plain, operator=Operator.AT_OR_ABOVE, value=154.7, change=0.3)
+    both = replace(plain, value=120, beside=Beside(Metric.SPO2, Operator.BELOW, 94))
+    assert written(numbers.band([plain, of_baseline, both], Metric.NIBP_SYSTOLIC)) == "≤ 155"
+
+
+def test_limits_that_no_director_signed_are_named():
+    (mark,) = board.unsigned(SESSION)
+    assert words(mark) == "Limits not signed"
+    assert "ketamine-adult, version 1" in mark.title
+    assert board.unsigned(replace(SESSION, is_approved=True)) == []
