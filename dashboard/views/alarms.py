@@ -192,7 +192,9 @@ def past_row(logged: Logged, zone: tzinfo | None) -> Row:
     if alarm.reset and alarm.reset.by:
         reset = alarm.reset
         seen.append(f"reset by {reset.by}, {_at(reset.at, reset.reason, zone)}")
-    lasted = alarm.cleared and (alarm.cleared - alarm.onset).total_seconds()
+    lasted = NONE
+    if alarm.cleared is not None:
+        lasted = wording.minutes((alarm.cleared - alarm.onset).total_seconds())
     return {
         "id": f"{href}#{alarm.alarm_id}",
         "link": _link(alarm.onset, href, zone),
@@ -203,7 +205,7 @@ def past_row(logged: Logged, zone: tzinfo | None) -> Row:
         "text": alarm.text,
         "worst": _whole(alarm.worst),
         "state": ENDED,
-        "lasted": NONE if lasted is None else wording.minutes(lasted),
+        "lasted": lasted,
         "seen": "; ".join(seen) or NONE,
         "called": _called(alarm.calls, zone),
         "kind": KIND[alarm.kind],
