@@ -184,7 +184,7 @@ class AlarmLog:
 
 
 def alarm_log(db: Session, *, session_id: int) -> AlarmLog:
-    """The alarm log of the session with this inner key (``review.find_session`` gives the row).
+    """The alarm log of the session with this inner key (``sessions.find_session`` gives the row).
 
     Dataclasses, enums of text, UUIDs and aware times in UTC, all the way down:
     ``json.dumps(dataclasses.asdict(log), default=str)`` is the whole of it as JSON, with times as

@@ -45,21 +45,10 @@ from storage.models import (
     SessionRow,
     SignOffRow,
 )
+from storage.sessions import find_session as find_session
 
 TIME: Literal["datetime64[us, UTC]"] = "datetime64[us, UTC]"
 SESSIONS = 200  # in one table: each is searched for its peaks
-
-
-def find_session(db: Session, id_or_public_id: int | str | UUID) -> SessionRow | None:
-    """The session with this inner key or public id, also as text; None where there is none."""
-    wanted = str(id_or_public_id)
-    if wanted.isdecimal() and len(wanted) < 10:  # a UUID can be all digits too
-        return db.get(SessionRow, int(wanted))
-    try:
-        public_id = UUID(wanted)
-    except ValueError:
-        return None
-    return db.scalar(select(SessionRow).where(col(SessionRow.public_id) == public_id))
 
 
 def sessions_frame(db: Session, *, limit: int = SESSIONS) -> pd.DataFrame:

@@ -66,6 +66,18 @@ def record_gap(db: Session, gap: Gap, *, written_at: datetime) -> GapRow:
     return append(db, GapRow, gap, written_at=written_at, session=gap.session)
 
 
+def find_session(db: Session, id_or_public_id: int | str | UUID) -> SessionRow | None:
+    """The session with this inner key or public id, also as text; None where there is none."""
+    wanted = str(id_or_public_id)
+    if wanted.isdecimal() and len(wanted) < 10:  # a UUID can be all digits too
+        return db.get(SessionRow, int(wanted))
+    try:
+        public_id = UUID(wanted)
+    except ValueError:
+        return None
+    return db.scalar(select(SessionRow).where(col(SessionRow.public_id) == public_id))
+
+
 def opened_of(row: SessionRow) -> SessionOpened:
     fields = row.model_dump(exclude={"id", "fact_no", "public_id", "monitors", "second"})
     fields |= {"monitors": monitors_of(row), "second": row.second or ""}

@@ -26,7 +26,7 @@ from dashboard.rehearsal import Visit, Wire, Written, pieces_of
 from dashboard.views import review as view_of
 from devices.registry import PROTOCOLS
 from storage.database import migrate, open_database
-from storage.review import find_session
+from storage.sessions import find_session
 from storage.writer import StorageWriter
 from tests.bench import screen
 from tests.bench.child import Child
