@@ -6,11 +6,12 @@ import argparse
 import sys
 from fnmatch import fnmatch
 
-from tests.bench import commit, decoder, engine, links, live, past, start
+from tests.bench import alarm, commit, decoder, engine, links, live, past, start
 from tests.bench.report import PAGE, Options, Row, Table, page, shown, store, stored
 
 TABLES: tuple[Table, ...] = (
     live.TABLE,
+    alarm.TABLE,
     decoder.TABLE,
     links.TABLE,
     engine.TABLE,
