@@ -11,11 +11,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from clinical.alarms import AlarmLimit, AlarmPriority, Direction, RelativeLimit
+from clinical.alarms import AlarmLimit, Direction, RelativeLimit
 from clinical.catalog.edition import Difference, Number, differences, numbers_of, words
 from clinical.catalog.loader import UnknownEntry
 from clinical.catalog.preset import Preset
-from clinical.vitals import NATURE, Metric
+from clinical.vitals import CUFF, NATURE, Metric
 from dashboard import ids
 from dashboard.views import wording
 from dashboard.views.limits import COLUMNS
@@ -54,8 +54,21 @@ def listed(shelved: Shelved, may_sign: str | None, zone: tzinfo | None) -> list[
     presets = shelved.presets
     return [
         *([_unreadable(shelved.unreadable)] if shelved.unreadable else []),
-        *(_preset(presets.newest(name), shelved, may_sign, zone) for name in presets.names),
+        *(_preset(presets.newest(name), shelved, may_sign, zone) for name in _in_order(shelved)),
     ]
+
+
+def _in_order(shelved: Shelved) -> list[str]:
+    """The names, those that others come from first."""
+
+    def ancestry(name: str) -> int:
+        preset, others = shelved.presets.newest(name), 0
+        while (parent := _parent_of(preset, shelved)) is not None:
+            others += parent.name != preset.name
+            preset = parent
+        return others
+
+    return sorted(shelved.presets.names, key=ancestry)
 
 
 def _unreadable(unreadable: Sequence[str]) -> html.Div:
@@ -100,7 +113,7 @@ def _preset(
             ),
             *_lineage(preset, shelved, zone),
             table(preset, parent),
-            _rest(preset),
+            _rest(preset, parent),
             _other_editions(preset, shelved, zone),
         ],
     )
@@ -186,10 +199,11 @@ def table(preset: Preset, parent: Preset | None) -> html.Div:
 def _cell(
     limit: AlarmLimit | RelativeLimit, inherited: Sequence[AlarmLimit | RelativeLimit] | None
 ) -> html.Div:
-    """> 120 10 s."""
+    """> 120 10 s. Of a cuff nothing is said: one reading is enough, and it alarms at once."""
     label = f"{NATURE[limit.metric].label} "
     said = words(limit).removeprefix(label).removesuffix(f" {limit.priority}")
-    lasts = html.Span(f" {limit.delay_s:g} s", className="dim") if limit.delay_s else None
+    wait = f" {limit.delay_s:g} s" if limit.delay_s else " at once"
+    lasts = None if limit.metric in CUFF else html.Span(wait, className="dim")
     if inherited is None or limit in inherited:
         return html.Div([said, lasts], className="limit")
     return html.Div([html.Strong(f"◆ {said}"), lasts], className="limit is-moved")
@@ -212,8 +226,19 @@ def _bounds(preset: Preset, parent: Preset | None, metric: Metric) -> list[Compo
     return lines
 
 
-def _rest(preset: Preset) -> html.Ul:
-    """What the table does not hold."""
+def _rest(preset: Preset, parent: Preset | None) -> html.Ul:
+    """What the table does not hold; what the parent has otherwise, marked."""
+    inherited = _lines(parent) if parent is not None else _lines(preset)
+    return html.Ul(
+        [
+            html.Li(line if line in inherited else html.Strong(f"◆ {line}"))
+            for line in _lines(preset)
+        ],
+        className="preset-rest",
+    )
+
+
+def _lines(preset: Preset) -> list[str]:
     lines = [
         f"Cuff every {preset.cuff_infusing_s / MIN_S:g} min while infusing, every "
         f"{preset.cuff_recovery_s / MIN_S:g} min in recovery.",
@@ -231,7 +256,7 @@ def _rest(preset: Preset) -> html.Ul:
     kept = " and ".join(preset.latching)
     if kept:
         lines.append(f"A {kept} priority alarm that nobody has seen stays on the screen.")
-    return html.Ul([html.Li(line) for line in lines], className="preset-rest")
+    return lines
 
 
 def _other_editions(preset: Preset, shelved: Shelved, zone: tzinfo | None) -> Component:
@@ -379,19 +404,13 @@ def _row(
     return html.Div(
         [
             html.Span(
-                [
-                    html.Span(className="alarm-badge", **{"data-priority": limit.priority.value}),
-                    f" {PRIORITY[limit.priority]}, {side}, {limit.operator}",
-                ],
+                f"{limit.priority.value.capitalize()}, {side}, {limit.operator}",
                 className="preset-of",
             ),
             *fields,
         ],
         className="preset-row",
     )
-
-
-PRIORITY = {priority: priority.value.capitalize() for priority in AlarmPriority}
 
 
 def _field(key: str, numbers: Mapping[str, Number], label: str) -> dmc.NumberInput:
