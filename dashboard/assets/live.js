@@ -348,7 +348,7 @@
       mark(el, 'data-state', state);
       mark(el, 'title', !state ? null : [`Sound ${state} by ${audio.by}`, audio.reason]
         .filter(Boolean).join(': '));
-      say(el, !state ? '' : state === 'off' ? 'sound off' : minutes(Math.ceil(left / 1000) * 1000));
+      say(el, !state ? '' : state === 'off' ? 'off' : minutes(Math.ceil(left / 1000) * 1000));
     },
     off: (el, {off}) => say(el, off?.length ? `${off.join(', ')} alarms off` : ''),
     'sign-off': (el, {off}) => { // beside its number; `of` names the signs that stand there
@@ -472,8 +472,8 @@
       say(el.children[1], mine ? `You are called since ${timeOfDay(mine.at_ms)}` : '');
       say(el.children[2], chair.name || `Chair ${number}`);
       say(el.children[3], alarm.text);
-      say(el.children[4], [`since ${timeOfDay(alarm.onset_ms)}`,
-        prompt && 'think about stopping the infusion'].filter(Boolean).join(' · '));
+      say(el.children[4], [prompt && 'think about stopping the infusion',
+        `since ${timeOfDay(alarm.onset_ms)}`].filter(Boolean).join(' · '));
       if (banner.children[i] !== el) banner.insertBefore(el, banner.children[i] || null);
     });
     mark(banner, 'data-count', String(found.length));

@@ -12,7 +12,7 @@ from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.views import wording
-from dashboard.views.board import alarm_line, clock, unproven
+from dashboard.views.board import alarm_line, clock, unproven, unsigned
 from dashboard.views.numbers import pressure, vital, word
 from dashboard.views.trend import CONFIG, live_figure
 
@@ -96,6 +96,8 @@ def head(view: ChairView) -> list[Component]:
         ]
     if view.is_simulated or (session and session.is_simulated):
         parts.append(html.Span("Simulated data", className="tag tag-simulated"))
+    if session is not None:
+        parts += unsigned(session)
     return [*parts, *unproven(view.monitors)]
 
 
