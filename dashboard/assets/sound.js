@@ -7,12 +7,12 @@
    | low      | 2                      | 180 ms | 180 ms                       | 40 s              |
    | reminder | 1, a pure tone         | 100 ms |                              | 60 s              |
 
-   Source: IEC 60601-1-8:2006, tables 3 and 4, from memory, the standard is not public: high 75-200 ms
-   with gaps x of 50-125 ms, 2x + pulse between 3rd and 4th, 0.35-1.30 s between 5th and 6th, a burst
-   2.5-15 s after the last; medium 125-250 ms, gaps 125-250 ms, 2.5-30 s; low the same pulse, more
-   than 15 s. A pulse and a gap are measured between the points where the envelope is at 90 %; it
-   rises from 10 to 90 % within 10-20 % of the pulse. Fundamental 150-1000 Hz, at least four
-   harmonics in 300-4000 Hz no more than 15 dB below it.
+   Source: IEC 60601-1-8:2006, tables 3 and 4, as known; the standard is not public. High: pulses of
+   75-200 ms, gaps x of 50-125 ms, 2x + pulse from the 3rd to the 4th, 0.35-1.30 s from the 5th to
+   the 6th, 2.5-15 s to the next burst. Medium: 125-250 ms, gaps of 125-250 ms, 2.5-30 s. Low: the same
+   pulse, more than 15 s. Pulses and gaps are measured where the envelope is at 90 %; it rises from
+   10 to 90 % within 10-20 % of the pulse. The fundamental is 150-1000 Hz, with at least four
+   harmonics in 300-4000 Hz that are no more than 15 dB from it.
 
    Each priority comes half as often as the one above it, so the rhythm alone tells them apart from
    the next room; a medium alarm has called three times when, after 60 s, it is put on all screens.
@@ -37,17 +37,19 @@
   const FLOOR = 50, VOLUME = 80; // until the clinic and the person have said otherwise
   const QUIETEST_DB = 40; // how far volume 0 lies below 100
 
-  const high = {pulse_s: 0.13, every_s: 10, level: 0.9,
+  const high = {pulse_s: 0.13, every_s: 10, level: 0.75,
     gaps_s: [0.09, 0.09, 0.31, 0.09, 0.7, 0.09, 0.09, 0.31, 0.09]};
-  const medium = {pulse_s: 0.18, every_s: 20, level: 0.65, gaps_s: [0.18, 0.18]};
-  const low = {pulse_s: 0.18, every_s: 40, level: 0.5, gaps_s: [0.18]};
+  const medium = {pulse_s: 0.18, every_s: 20, level: 0.55, gaps_s: [0.18, 0.18]};
+  const low = {pulse_s: 0.18, every_s: 40, level: 0.42, gaps_s: [0.18]};
   const SHAPE = {high, medium, low};
   const G4 = 392, B4 = 493.88, D5 = 587.33, G5 = 783.99, E5 = 659.26;
   const MELODY = {
-    physiological: {high: [G4, B4, D5, D5, G5, G4, B4, D5, D5, G5], medium: [G4, B4, D5], low: [G4, B4]},
-    technical: {high: [G5, G4, G4, G5, G4, G5, G4, G4, G5, G4], medium: [G5, G4, G4], low: [B4, G4]},
+    physiological:
+      {high: [G4, B4, D5, D5, G5, G4, B4, D5, D5, G5], medium: [G4, B4, D5], low: [G4, B4]},
+    technical:
+      {high: [G5, G4, G4, G5, G4, G5, G4, G4, G5, G4], medium: [G5, G4, G4], low: [B4, G4]},
   };
-  const REMINDER = {pulse_s: 0.1, level: 0.25, frequency: E5};
+  const REMINDER = {pulse_s: 0.1, level: 0.2, frequency: E5}; // with any alarm still below 1
   const HARMONICS = [1, 0.8, 0.65, 0.5, 0.4]; // the fifth is 8 dB down, and of G5 still below 4 kHz
   const RAMP = 0.25; // of a pulse; a raised cosine that long has 15 % of it between 10 and 90 %
   const SHOULDER = 0.205; // of a ramp: what lies above 90 %
@@ -198,7 +200,7 @@
 
   // ---- This screen ------------------------------------------------------------------------------
 
-  let context = null, output = null, player = null, testing = [];
+  let context = null, output = null, player = null, testing = null;
   let clockAt = 0, movedAt = 0, renewedAt = -Infinity, told = null;
   let asked = null, isPaused = false, notLiveSince = null;
 
@@ -208,7 +210,9 @@
       return value === null || !Number.isFinite(Number(value)) ? other : Number(value);
     } catch { return other; } // a browser that may keep nothing
   };
-  const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* as above */ } };
+  const keep = (name, value) => {
+    try { localStorage.setItem(name, value); } catch { /* as above */ }
+  };
   const percent = value => Math.min(100, Math.max(0, Math.round(Number(value))));
 
   let floor = percent(kept('vigil-volume-floor', FLOOR));
@@ -216,7 +220,7 @@
   const volume = () => Math.max(floor, chosen());
 
   const setLevel = () => {
-    if (output) output.gain.setTargetAtTime(loudness(volume()), context.currentTime, 0.01);
+    if (context) output.gain.setTargetAtTime(loudness(volume()), context.currentTime, 0.01);
     tell();
   };
   const setVolume = value => { keep('vigil-volume', percent(value)); setLevel(); };
@@ -227,7 +231,14 @@
     setLevel();
   };
 
-  const isStalled = () => performance.now() - movedAt > STALLED_MS;
+  const isStalled = () => { // timers may be late, so it is asked of the clock itself
+    const now = performance.now();
+    if (context?.currentTime !== clockAt || context?.state !== 'running') {
+      clockAt = context?.currentTime;
+      movedAt = now; // held back by the browser is no fault of the device
+    }
+    return now - movedAt > STALLED_MS;
+  };
   const state = () => context?.state === 'running' && !isStalled() ? 'running' : 'blocked';
 
   const tell = () => {
@@ -239,14 +250,15 @@
 
   const build = () => {
     context?.close().catch(() => {});
+    context = player = null;
     renewedAt = movedAt = performance.now();
     clockAt = 0;
-    try { context = new AudioContext(); } catch { context = null; return; } // no audio in this browser
+    try { context = new AudioContext(); } catch { return; } // this browser has no audio at all
     output = context.createGain();
     output.gain.value = loudness(volume());
     output.connect(context.destination);
     player = playerOf(context, output);
-    testing = [];
+    testing = null;
     const mine = context;
     context.onstatechange = () => {
       if (mine !== context) return;
@@ -282,39 +294,35 @@
   });
 
   const tick = () => {
-    const now = performance.now();
-    if (context?.currentTime !== clockAt) {
-      clockAt = context.currentTime;
-      movedAt = now;
-    } else if (context.state !== 'running') {
-      movedAt = now; // held back, which is no fault of the device
-    }
     tell();
-    if (isStalled() && now - renewedAt > RENEW_MS) build();
+    if (isStalled() && performance.now() - renewedAt > RENEW_MS) build();
     sound();
   };
 
   for (const name of ['pointerdown', 'pointerup', 'touchend', 'click', 'keydown']) {
     document.addEventListener(name, wake, {capture: true, passive: true});
   }
-  document.addEventListener('visibilitychange', () => { tick(); });
+  document.addEventListener('visibilitychange', tick);
   document.addEventListener('resume', () => { player?.again(); tick(); }); // the tab was frozen
-  navigator.mediaDevices?.addEventListener?.('devicechange', () => context?.resume().catch(() => {}));
+  navigator.mediaDevices?.addEventListener?.(
+    'devicechange', () => context?.resume().catch(() => {}));
 
   // ---- Test tones -------------------------------------------------------------------------------
-
-  const endTest = () => {
-    for (const {tone, begin} of testing) if (begin > context.currentTime) tone.stop();
-    testing = [];
-  };
 
   // One burst, unless an alarm is sounding: nothing may be heard over that. Gives its seconds.
   const test = (priority, kind = 'physiological') => {
     wake();
     if (!player || player.isHeard() || !asksFor({sound: {priority, kind}})) return 0;
     endTest();
-    testing = bursts(context, output, {priority, kind}, context.currentTime + LEAD_S);
-    return testing.at(-1).end - context.currentTime;
+    testing = context.createGain();
+    testing.connect(output);
+    const pulses = bursts(context, testing, {priority, kind}, context.currentTime + LEAD_S);
+    return pulses.at(-1).end - context.currentTime;
+  };
+
+  const endTest = () => {
+    testing?.gain.setTargetAtTime(0, context.currentTime, FADE_S / 4);
+    testing = null;
   };
 
   // What would be heard here, at this volume, as samples: `script` is [[at_s, event detail], ...].
@@ -338,14 +346,15 @@
   const render = (priority, kind, seconds) =>
     rehearse([[0, {sound: {priority, kind}}]], seconds);
 
-  // ---- The page of the sound, and the line that asks for the test --------------------------------
+  // ---- The page of the sound, and the line that asks for the test -----------------------------
 
   const SHOWN_MS = 3000; // a colour, also where its tone is shorter
   const STARTS_MS = 300; // what a click has woken
-  const PAGE = '/sound', CAME_FROM = 'vigil-sound-from', COOKIE = 'vigil_sound=tested';
+  const PAGE = '/sound', COOKIE = 'vigil_sound=tested';
   const at = id => document.getElementById(id);
   const say = (el, words) => { if (el) el.textContent = words; };
   const played = new Set();
+  let cameFrom = '/';
 
   const play = priority => {
     const seconds = test(priority);
@@ -365,15 +374,12 @@
   document.addEventListener('click', ({target}) => {
     const tone = target.closest?.('[data-sound-test]');
     if (tone) play(tone.dataset.soundTest);
-    if (target.closest?.(`#sound-untested a`)) keepHere(CAME_FROM, location.pathname);
+    if (target.closest?.('#sound-untested a')) cameFrom = location.pathname;
     if (target.closest?.('[id*="sound-heard"]')) { // before Dash sends what it knows of this screen
       window.dash_clientside?.set_props?.('sound-screen',
         {data: {volume: volume(), state: state(), played: [...played]}});
     }
   }, true);
-
-  const keepHere = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* as above */ } };
-  const keptHere = name => { try { return sessionStorage.getItem(name); } catch { return null; } };
 
   // What came of an answer; gives the page that the person came from, once they are done here.
   const answered = answer => {
@@ -381,9 +387,10 @@
     say(at('sound-said'), answer.said);
     if (!answer.isDone) return say(at('sound-untested-said'), answer.said);
     // It ends with the browser; a sign-in and a sign-out take it away before.
-    document.cookie = `${COOKIE}; path=/; samesite=strict${location.protocol === 'https:' ? '; secure' : ''}`;
+    document.cookie = [COOKIE, 'path=/', 'samesite=strict',
+      ...location.protocol === 'https:' ? ['secure'] : []].join('; ');
     dress();
-    if (location.pathname === PAGE) return keptHere(CAME_FROM) ?? '/';
+    if (location.pathname === PAGE) return cameFrom;
   };
 
   const isTested = () => document.cookie.split('; ').includes(COOKIE);

@@ -103,7 +103,7 @@ def register(app: Dash, services: Services) -> None:
 
 async def answered(services: Services, heard: Any, screen: Any, by: Actor) -> tuple[str, bool]:
     """Record what ``by`` says of the tones; what to answer, and whether the test is done with."""
-    if heard not in {each.value for each in Heard}:
+    if heard not in [each.value for each in Heard]:
         return NOT_RECORDED, False
     heard, told = Heard(heard), sound.of_screen(screen)
     if heard is Heard.ALL and len(told["played"]) < len(AlarmPriority):

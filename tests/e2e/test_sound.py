@@ -218,7 +218,7 @@ def test_the_patient_sounds_different_from_the_equipment(heard, priority):
 
 def test_nothing_is_clipped_and_a_worse_alarm_is_never_quieter(heard):
     peaks = {sound: float(np.abs(samples).max()) for sound, samples in heard.items()}
-    assert max(peaks.values()) < 0.99
+    assert max(peaks.values()) + 0.2 < 0.99  # a reminder may come with it
     for kind in KINDS:
         assert peaks["high", kind] >= peaks["medium", kind] >= peaks["low", kind] > 0.3
     for samples in heard.values():
