@@ -116,13 +116,23 @@ class AlarmLimit:
     @property
     def words(self) -> str:
         """> 160; >= 166 (+30 %); < 10 with SpO2 < 94."""
-        words = f"{self.operator} {self.value:.0f}"
+        words = f"{self.operator} {self.value:.{0 if self.value == round(self.value) else 1}f}"
         if self.change is not None:
             words += f" ({self.change:+.0%})".replace("%", " %")
         if self.beside is not None:
             other = self.beside
             words += f" with {NATURE[other.metric].label} {other.operator} {other.value:.0f}"
         return words
+
+    def shown(self, value: float) -> str:
+        """``value`` as a message about this limit says it: with as many decimals as it takes not
+        to deny itself ("92 < 92")."""
+        is_beyond = self.operator.holds(value, self.value)
+        for decimals in (0, 1):
+            rounded = f"{value:.{decimals}f}"
+            if self.operator.holds(float(rounded), self.value) is is_beyond:
+                return rounded
+        return f"{value:.2f}"
 
     def is_breached_by(
         self, value: float, others: Mapping[Metric, float] = NOTHING_BESIDE

@@ -142,6 +142,7 @@ class SessionState:
     lost: Mapping[Metric, LostAlarm] = field(default_factory=dict)
     seen_at: Mapping[Metric, datetime] = field(default_factory=dict)  # last believable value
     missing_since: Mapping[Metric, datetime] = field(default_factory=dict)  # sent without a value
+    missing_until: Mapping[Metric, datetime] = field(default_factory=dict)  # when that last ended
     implausible: frozenset[Metric] = frozenset()
     sets: tuple[CuffSet, ...] = ()
     last_cuff_at: datetime | None = None

@@ -398,6 +398,7 @@ def _judged(
     """
     conditions = dict(session.conditions)
     seen_at, missing_since = dict(session.seen_at), dict(session.missing_since)
+    missing_until = dict(session.missing_until)
     lost, implausible = dict(session.lost), set(session.implausible)
     waiting = (Metric.SPO2, Direction.LOW) if session.spo2_waits_until(at) else None
     if waiting in conditions:
@@ -407,7 +408,8 @@ def _judged(
             missing_since.setdefault(obs.metric, at)
             implausible.discard(obs.metric)
             continue
-        missing_since.pop(obs.metric, None)
+        if missing_since.pop(obs.metric, None) is not None:
+            missing_until[obs.metric] = at
         if obs.quality is not Quality.VALID:
             implausible.add(obs.metric)
             continue
@@ -429,6 +431,7 @@ def _judged(
         conditions=conditions,
         seen_at=seen_at,
         missing_since=missing_since,
+        missing_until=missing_until,
         lost=lost,
         implausible=frozenset(implausible),
     )
@@ -775,7 +778,7 @@ def _is_sound(obs: Observation | None) -> TypeGuard[Observation]:
 
 def _alarm_text(state: ChairState, limit: AlarmLimit) -> str:
     label, value = _value_behind(state, limit.metric)
-    shown = "---" if value is None else f"{value:.0f}"
+    shown = "---" if value is None else limit.shown(value)
     return f"{label} {shown} {limit.words}"
 
 

@@ -213,7 +213,8 @@ def _not_updated(
     if seen_at is None or metric in session.missing_since or link.state is not LinkState.LIVE:
         return
     # A line that is just back gets its time to bring the first values.
-    onset_at = max(seen_at, link.at) + limit
+    # So does a sign that was sent without a value, and then with one that no one can have.
+    onset_at = max(seen_at, link.at, session.missing_until.get(metric, seen_at)) + limit
     if now > onset_at:
         text = not_updated_condition(metric)
         yield _technical(text, AlarmPriority.MEDIUM, text, onset_at, metric)
