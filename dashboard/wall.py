@@ -146,8 +146,7 @@ def page(site: Site, version: str, screen: Screen) -> str:
 <span class="secondary">{SECONDARY}</span>
 <strong id="hidden-tab" hidden>IN BACKGROUND</strong>
 <div id="sound-off" hidden></div>
-<span class="heard">last update <b id="heard">never</b></span>
-<b id="clock"></b>
+<span class="times">last update <b id="heard">never</b> <b id="clock"></b></span>
 </header>
 {_chairs(site)}
 {scripts}""",
@@ -237,12 +236,14 @@ def _tile(chair: int, name: str) -> str:
 {_cuff(chair)}
 {_sign(chair, Metric.SPO2)}
 {_sign(chair, Metric.RESP_RATE)}
-</div>
 <p class="quiet">{_word(chair, "audio")}{_word(chair, "off")}</p>
+</div>
 <footer class="alarm-line">
 <span class="alarm-badge"></span>
 {_word(chair, "alarm-text")}
-<span class="latched">ENDED, NOT SEEN</span>
+{_word(chair, "alarm-more")}
+<span class="seen">SEEN</span>
+<span class="latched">ENDED<small>, NOT SEEN</small></span>
 <span class="not-recording">NOT RECORDING</span>
 {_word(chair, "link")}
 </footer>

@@ -13,7 +13,6 @@
 
   const at = id => document.getElementById(id);
   const say = (el, text) => { if (el && el.textContent !== text) el.textContent = text; };
-  const name = document.title;
   let heardAt = -Infinity, isDark = false, differs = 0;
 
   const ask = async (path, what = {}) => { // null: nobody answered, or not in our words
@@ -93,7 +92,6 @@
   };
 
   const hide = () => {
-    document.title = document.hidden ? `In background – ${name}` : name;
     if (at('hidden-tab')) at('hidden-tab').hidden = !document.hidden;
     if (!document.hidden) stayAwake();
   };

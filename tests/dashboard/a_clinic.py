@@ -296,6 +296,7 @@ def a_clinic(
     clinic: str = "Harbour Clinic",
     is_simulated: bool = True,
     is_tls: bool = False,
+    has_screens: bool = True,
     **hub: Any,
 ) -> Clinic:
     clock = clock or WallClock()
@@ -311,7 +312,7 @@ def a_clinic(
         database=None,  # type: ignore[arg-type]  # no page here reads the record
         clock=clock,
         site=site,
-        screens=Screens(screens),
+        screens=Screens(screens) if has_screens else None,
     )
     app = create_app(services, pages, people, is_tls=is_tls, hasher=QUICK)
     return Clinic(app, live, engine, people, services, screens)

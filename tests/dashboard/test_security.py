@@ -27,6 +27,7 @@ HERE = "http://localhost:8050"
 SOCKETS = "ws://localhost:8050"
 FORM = {"user": NURSE.user, "password": PASSWORD}
 OPEN = {("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/healthz")}
+OPEN |= {("GET", "/wall"), ("POST", "/wall/pairing"), ("POST", "/wall/seen")}
 PAGE = {"accept": "text/html,application/xhtml+xml"}
 
 
