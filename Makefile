@@ -3,6 +3,7 @@
 #   make demo     a simulated clinic in the browser, e.g. ARGS="--port 8060"
 #   make test     what CI runs: lint, types, import contracts, all tests
 #   make bench    one cell of the measurements, e.g. CELL=live-16
+#   make soak     hours of alarms on four screens, e.g. ARGS="--minutes 20"; nothing may grow
 #   make fuzz     bad bytes into every decoder, a minute each (Linux); e.g. ARGS="--seconds 5 ge-dri"
 #   make install  the environment alone
 #   make lock     new hashed locks from pyproject.toml, e.g. ARGS=--upgrade
@@ -17,7 +18,7 @@ UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-has
 # Without byte code the first import takes eight seconds; a user install has no place in .venv.
 unexport PYTHONDONTWRITEBYTECODE PIP_USER
 
-.PHONY: install install-dev demo test bench fuzz lock
+.PHONY: install install-dev demo test bench soak fuzz lock
 
 install: .venv/.done
 install-dev: .venv/.done-dev
@@ -35,6 +36,9 @@ test: .venv/.done-dev
 
 bench: .venv/.done-dev
 	@$(BIN)/python -m tests.bench $(CELL)
+
+soak: .venv/.done-dev
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 fuzz: .venv/.done-fuzz
 	@$(BIN)/python -m tests.fuzz $(ARGS)
