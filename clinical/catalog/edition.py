@@ -15,7 +15,7 @@ from clinical.alarms import AlarmLimit, Beside, Direction, RelativeLimit
 from clinical.catalog.document import Malformed
 from clinical.catalog.preset import Preset
 from clinical.catalog.preset_file import CHANGE_PCT, hysteresis_of, read_preset
-from clinical.vitals import NATURE, Metric
+from clinical.vitals import CUFF, NATURE, Metric
 
 DELAY_S = (0.0, 120.0)  # a longer one would be no alarm
 CUFF_MIN = (1.0, 60.0)
@@ -46,13 +46,15 @@ def _numbers(preset: Preset) -> Iterator[tuple[str, Number]]:
     for at, limit in enumerate(preset.limits):
         label = words(limit)
         yield f"limit:{at}", Number(label, limit.value, *NATURE[limit.metric].plausible)
-        yield f"delay:{at}", Number(f"{label}, delay in s", limit.delay_s, *DELAY_S)
+        if limit.metric not in CUFF:  # one reading is enough: there may be none to wait for
+            yield f"delay:{at}", Number(f"{label}, delay in s", limit.delay_s, *DELAY_S)
         if limit.beside is not None:
             yield f"beside:{at}", _beside(label, limit.beside)
     for at, relative in enumerate(preset.relative):
         label, span = words(relative), CHANGE_PCT[relative.operator.direction]
         yield f"change:{at}", Number(f"{label}, in %", abs(relative.change) * PER_CENT, *span)
-        yield f"change-delay:{at}", Number(f"{label}, delay in s", relative.delay_s, *DELAY_S)
+        if relative.metric not in CUFF:
+            yield f"change-delay:{at}", Number(f"{label}, delay in s", relative.delay_s, *DELAY_S)
         if relative.beside is not None:
             yield f"change-beside:{at}", _beside(label, relative.beside)
     for (metric, direction), (low, high) in preset.bounds.items():
@@ -125,8 +127,8 @@ def _printed(value: float | None) -> str:
 
 def _limit(limit: AlarmLimit, at: int, found: Mapping[str, float]) -> AlarmLimit:
     beside = limit.beside and replace(limit.beside, value=found[f"beside:{at}"])
-    value, delay_s = found[f"limit:{at}"], found[f"delay:{at}"]
-    return replace(limit, value=value, delay_s=delay_s, beside=beside)
+    delay_s = found.get(f"delay:{at}", limit.delay_s)
+    return replace(limit, value=found[f"limit:{at}"], delay_s=delay_s, beside=beside)
 
 
 def _relative(limit: RelativeLimit, at: int, found: Mapping[str, float]) -> RelativeLimit:
@@ -134,7 +136,8 @@ def _relative(limit: RelativeLimit, at: int, found: Mapping[str, float]) -> Rela
     change = found[f"change:{at}"] / PER_CENT
     if limit.operator.direction is Direction.LOW:
         change = -change
-    return replace(limit, change=change, delay_s=found[f"change-delay:{at}"], beside=beside)
+    delay_s = found.get(f"change-delay:{at}", limit.delay_s)
+    return replace(limit, change=change, delay_s=delay_s, beside=beside)
 
 
 # --- as text --------------------------------------------------------------------------------------
