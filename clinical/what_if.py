@@ -56,6 +56,7 @@ HEART_RATE, PULSE_RATE = COLUMN[Metric.HEART_RATE], COLUMN[Metric.PULSE_RATE]
 NO_REASONS: Mapping[Metric, Quality] = {}
 NOBODY = UUID(int=0)  # a command that is only carried out again
 VALID = Quality.VALID
+TELLING = 60  # frames: from fewer nobody can say how often a monitor was asked to speak
 NEVER = datetime.max.replace(tzinfo=UTC)
 # What comes first of several things of one time: what people did, a frame, what was read with it,
 # who had seen that.
@@ -560,4 +561,4 @@ def _interval_s(frames: Iterable[Frame], monitor: str) -> float:
     """How often a monitor was asked to speak, as far as its frames tell: whole seconds."""
     times = [frame.at for frame in frames if frame.monitor == monitor]
     steps_s = [(after - before).total_seconds() for before, after in pairwise(times)]
-    return max(1.0, float(round(median(steps_s)))) if steps_s else 1.0
+    return max(1.0, float(round(median(steps_s)))) if len(steps_s) >= TELLING else 1.0

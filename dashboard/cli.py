@@ -240,6 +240,70 @@ def monitors(
         typer.echo(f"    proof    {row['proof']}")
 
 
+@app.command()
+def alarms(
+    session: Annotated[str, typer.Argument(help="Its number or public id, as in /review/...")],
+    config: Annotated[
+        Path | None, typer.Option(help="The clinic's TOML file.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a record; without both, the demo's.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="What would have been under NAME, NAME:VERSION or a preset's FILE.toml.",
+            show_default=False,
+        ),
+    ] = "",
+    delay: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="[SIGN=]SECONDS that every limit, or each of one sign, waits longer.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """The alarm log of a session; or beside it the alarms that other limits would have raised."""
+    import json
+
+    from sqlalchemy.exc import DBAPIError
+
+    from clinical.catalog.document import Malformed
+    from dashboard import alarm_log
+    from dashboard.clock import SteadyClock
+    from dashboard.presets import Shelf
+    from storage.database import open_database
+
+    if config is not None and data is not None:
+        _fail("expected --config or --data, got both")
+    folder = data or alarm_log.DEMO if config is None else _config(config).data
+    if not (folder / alarm_log.RECORD).is_file():
+        _fail(f"there is no record in {folder}", 1)
+    database = open_database(f"sqlite:///{folder / alarm_log.RECORD}")
+    try:
+        delays_s = alarm_log.delays_of(delay or [])
+        with database.reading() as db:
+            if preset or delays_s:
+                shelf = Shelf(database, SteadyClock())
+                shelf.load()
+                found = alarm_log.compare(db, session, shelf.presets(), preset, delays_s)
+                as_text = alarm_log.comparison_as_text
+                told = alarm_log.comparison_as_json(found) if as_json else as_text(found, None)
+            else:
+                log = alarm_log.read_log(db, session)
+                told = alarm_log.log_as_json(log) if as_json else alarm_log.log_as_text(log, None)
+    except (alarm_log.Unanswerable, Malformed) as error:
+        _fail(error)
+    except DBAPIError as error:
+        _fail(f"the record in {folder} cannot be read: {error.orig}", 1)
+    finally:
+        database.close()
+    typer.echo(json.dumps(told, indent=2) if as_json else told)
+
+
 @users.command("add")
 def user_add(
     user: Annotated[str, typer.Argument(help="The name to sign in with.")],

@@ -212,9 +212,11 @@ RATES = st.sampled_from([38, 44, 49, 51, 72, 108, 111, 113, 119, 121, 139, 141, 
 SATURATIONS = st.sampled_from([79, 86, 89, 91, 93, 95, 98, None])
 BREATHS = st.sampled_from([5, 7, 8, 9, 11, 14, 25, 31, None])
 SYSTOLIC = st.sampled_from([78, 88, 120, 143, 158, 165, 179, 186, None])
+# The record does not keep in which order a frame named its signs: each is in that of the record.
+ORDER = ["hr", "pulse", "spo2", "rr"]
 VALUES = st.fixed_dictionaries(
     {}, optional={"hr": RATES, "pulse": RATES, "spo2": SATURATIONS, "rr": BREATHS}
-)
+).map(lambda values: {name: values[name] for name in ORDER if name in values})
 ACTS = st.one_of(
     st.tuples(st.just("watch"), st.integers(1, 45), VALUES),
     st.tuples(st.just("flutter"), st.integers(2, 20), st.tuples(VALUES, VALUES)),

@@ -73,12 +73,14 @@ def add_user(config: Path, user: str = "ana", *options: str, password: str = PAS
 def test_help_lists_the_commands():
     result = said("--help")
     assert result.exit_code == 0
-    for command in ("demo", "run", "simulate", "decode", "monitors", "user"):
+    for command in ("demo", "run", "simulate", "decode", "monitors", "alarms", "user"):
         assert f"\n  {command} " in result.stdout
     assert "the bedside monitor's own alarms stay primary" in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "simulate", "decode", "monitors", "user"])
+@pytest.mark.parametrize(
+    "command", ["demo", "run", "simulate", "decode", "monitors", "alarms", "user"]
+)
 def test_each_command_has_help(command: str):
     assert said(command, "--help").exit_code == 0
 
@@ -123,6 +125,7 @@ def loaded(program: str, *arguments: str) -> set[str]:
         (["monitors"], SCREEN | RECORD | {"simulators"}),
         (["decode", "ge-dri", os.devnull], SCREEN | RECORD | {"simulators"}),
         (["run", "--config", "nowhere.toml"], SCREEN | RECORD | {"simulators"}),
+        (["alarms", "1", "--data", "nowhere"], SCREEN | {"alembic", "simulators"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
