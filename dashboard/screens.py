@@ -134,12 +134,13 @@ def _screen(row: PairedScreenRow) -> Screen:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A browser that shows a code. ``token`` is the screen's own, once a director has paired it."""
+    """A browser that shows a code. Once a director has paired it: its token, and what it is."""
 
     code: str
     address: str
     ends_s: float  # monotonic
     token: str | None = None
+    screen: Screen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ class Screens:
         self._tries = MovingWindowRateLimiter(MemoryStorage())
         self._present: dict[UUID, Presence] = {}
         self._noted: dict[UUID, datetime] = {}
+        self._pairing = asyncio.Lock()
 
     # A browser that is not paired.
 
@@ -202,9 +204,15 @@ class Screens:
     async def pair(self, code: str, name: str, by: str, address: str) -> Screen:
         """Pair the browser that shows ``code``. It fetches its cookie itself, within two seconds.
 
+        The same code and name once more, as by a double click, are the same screen.
+
         Raises WrongCode, TooManyTries, ScreenExists, and SQLAlchemyError where it could not be
         recorded; then the code is still good.
         """
+        async with self._pairing:
+            return await self._pair(code, name, by, address)
+
+    async def _pair(self, code: str, name: str, by: str, address: str) -> Screen:
         self._forget_the_late()
         if not (
             self._tries.test(TRIES, "code", address) and self._tries.test(TRIES_IN_ALL, "code")
@@ -215,18 +223,14 @@ class Screens:
             self._tries.hit(TRIES, "code", address)
             self._tries.hit(TRIES_IN_ALL, "code")
             raise WrongCode
-        token = secrets.token_urlsafe(32)
-        # Before the record is asked: the same code typed twice pairs one screen.
         waiting = self._waiting[key]
-        self._waiting[key] = replace(waiting, code="")
-        try:
-            screen = await asyncio.to_thread(
-                self._record.pair, name, hash_of(token), by, self._now()
-            )
-        except Exception:
-            self._waiting[key] = waiting
-            raise
-        self._waiting[key] = replace(waiting, code="", token=token)
+        if waiting.screen is not None:
+            if waiting.screen.name != name:
+                raise WrongCode
+            return waiting.screen
+        token = secrets.token_urlsafe(32)
+        screen = await asyncio.to_thread(self._record.pair, name, hash_of(token), by, self._now())
+        self._waiting[key] = replace(waiting, token=token, screen=screen)
         return screen
 
     async def list(self) -> list[tuple[Screen, Presence | None]]:
@@ -239,6 +243,11 @@ class Screens:
         await asyncio.to_thread(self._record.revoke, screen, by, self._now())
         self._known = {
             hashed: known for hashed, known in self._known.items() if known.screen.id != screen
+        }
+        self._waiting = {  # it may not have fetched its cookie yet
+            key: each
+            for key, each in self._waiting.items()
+            if each.screen is None or each.screen.id != screen
         }
         self._present.pop(screen, None)
 
@@ -294,7 +303,7 @@ class Screens:
         code = "".join(typed.split()).replace("-", "").upper().encode()
         found = None
         for key, waiting in self._waiting.items():
-            if secrets.compare_digest(waiting.code.encode(), code) and waiting.code:
+            if secrets.compare_digest(waiting.code.encode(), code):
                 found = key
         return found
 

@@ -159,6 +159,18 @@ def test_a_code_pairs_once(screens):
     assert screens.wait(ticket, "192.0.2.1")[1].token == token  # an answer may have been lost
 
 
+def test_a_double_click_pairs_once_and_says_so_twice(screens):
+    _, waiting = screens.wait(None, "192.0.2.1")
+
+    async def twice() -> list[Screen]:
+        asked = (screens.pair(waiting.code, "Ward", "eva", "") for _ in range(2))
+        return await asyncio.gather(*asked)
+
+    first, second = asyncio.run(twice())
+    assert first == second
+    assert len(screens._record.list()) == 1
+
+
 def test_a_code_that_could_not_be_recorded_is_still_good(screens):
     record = screens._record
     _, waiting = screens.wait(None, "192.0.2.1")
@@ -214,6 +226,19 @@ def test_many_addresses_together_guess_no_faster_than_three(screens):
         wrong(screens, f"192.0.2.{number}")
     with pytest.raises(TooManyTries):
         asyncio.run(screens.pair("AAAAAA", "Ward", "eva", "198.51.100.1"))
+
+
+def test_a_screen_that_is_removed_before_it_fetched_its_cookie_waits_anew(screens):
+    ticket, waiting = screens.wait(None, "192.0.2.1")
+
+    async def pair_and_remove() -> None:
+        screen = await screens.pair(waiting.code, "Ward", "eva", "")
+        await screens.revoke(screen.id, "eva")
+
+    asyncio.run(pair_and_remove())
+    after = screens.wait(ticket, "192.0.2.1")[1]
+    assert after.token is None
+    assert after.code != waiting.code
 
 
 # The browser's side of it.
