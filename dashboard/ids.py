@@ -35,6 +35,12 @@ WILL_CHANGE = "limits-will-change"
 # The review page.
 SESSIONS_GRID = "sessions-grid"
 
+# The page of a past session: what other limits would have raised.
+WHAT_IF_PRESET = "what-if-preset"
+WHAT_IF_DELAY = "what-if-delay"
+WHAT_IF_ASK = "what-if-ask"
+WHAT_IF_FOUND = "what-if-found"
+
 # The page of the walls.
 SCREENS_LIST = "screens-list"
 SCREENS_TICK = "screens-tick"
@@ -87,14 +93,14 @@ def acknowledge(about: Any) -> Id:
     return {"type": "acknowledge", "about": about}
 
 
-def ask(group: Any, about: Any) -> Id:
-    """A button that asks something of the alarms: "sound", "signs", "limits", "probe"."""
-    return {"type": "ask", "group": group, "about": about}
+def ask(about: Any, what: Any) -> Id:
+    """A button that asks something of the alarms, about "sound", "signs", "limits" or "probe"."""
+    return {"type": "ask", "about": about, "what": what}
 
 
-def ask_field(group: Any, about: Any) -> Id:
-    """One field that goes with the buttons of its group."""
-    return {"type": "ask-field", "group": group, "about": about}
+def ask_field(about: Any, field: Any) -> Id:
+    """One field that goes with the buttons about the same."""
+    return {"type": "ask-field", "about": about, "field": field}
 
 
 def limit(metric: Any, direction: Any, priority: Any) -> Id:

@@ -205,10 +205,10 @@ def _register_buttons(app: Dash, services: Services) -> None:
         current = seats(services)[chair].session
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
-        group, about = ctx.triggered_id["group"], ctx.triggered_id["about"]
-        fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
+        about, what = ctx.triggered_id["about"], ctx.triggered_id["what"]
+        fields = {place["field"]: value for place, value in zip(places, values, strict=True)}
         asked: Sequence[LimitAsked] = ()
-        if group == limits.LIMITS:
+        if about == limits.LIMITS:
             preset = preset_of(current, services.presets())
             wanted = asked_of(limit_places, limit_values)
             if preset is None or not all(map(is_number, wanted.values())):
@@ -216,13 +216,13 @@ def _register_buttons(app: Dash, services: Services) -> None:
             asked = moved_of(current, preset, wanted)
             if not asked:
                 return refused("nothing is changed yet: put another number into a field")
-        command = command_of(group, about, fields, asked, of_clicked(forms), actor, chair)
+        command = command_of(about, what, fields, asked, of_clicked(forms), actor, chair)
         return said(await submitted(services, replace(command, session=current.session)))
 
 
 def command_of(
-    group: str,
     about: str,
+    what: str,
     fields: Mapping[str, Any],
     asked: Sequence[LimitAsked],
     form: str,
@@ -231,10 +231,10 @@ def command_of(
 ) -> Command:
     """The command behind one button; ``asked`` are the limits that are to move."""
     reason = str(fields.get("reason") or "").strip()
-    words = [group, about, reason, fields.get("metric"), *asked]
+    words = [about, what, reason, fields.get("metric"), *asked]
     common: dict[str, Any] = {"command_id": command_id(form, *words), "by": actor, "chair": chair}
-    step, _, of = about.partition(":")
-    match group:
+    step, _, of = what.partition(":")
+    match about:
         case silence.SOUND if step in (silence.PAUSE, silence.END):
             return PauseAudio(**common, seconds=int(of or 0))
         case silence.SOUND:
@@ -247,7 +247,7 @@ def command_of(
         case limits.LIMITS:
             return AdjustLimits(**common, limits=tuple(asked), reason=reason)
         case _:
-            return PlaceProbe(**common, is_on_cuff_arm=about == limits.YES)
+            return PlaceProbe(**common, is_on_cuff_arm=what == limits.YES)
 
 
 def is_number(value: Any) -> bool:

@@ -118,11 +118,11 @@ def _may_switch(role: Role | None) -> bool:
     return role in (Role.CLINICIAN, Role.DIRECTOR)
 
 
-def _reason(group: str, label: str, session: SessionView) -> Component:
+def _reason(about: str, label: str, session: SessionView) -> Component:
     """Empty for each session: what was written of one patient is not shown of another."""
     return html.Div(
         dmc.TextInput(
-            id=ids.ask_field(group, "reason"),
+            id=ids.ask_field(about, "reason"),
             label=label,
             value="",
             autoComplete="off",
@@ -132,10 +132,10 @@ def _reason(group: str, label: str, session: SessionView) -> Component:
     )
 
 
-def _button(group: str, about: str, text: str, form: Form, more: str = "") -> html.Button:
+def _button(about: str, what: str, text: str, form: Form, more: str = "") -> html.Button:
     return html.Button(
         text,
-        id=ids.ask(group, about),
+        id=ids.ask(about, what),
         type="button",
         className=f"button {more}".strip(),
         **form.carried,
