@@ -7,12 +7,12 @@
    | low      | 2                      | 180 ms | 180 ms                       | 40 s              |
    | reminder | 1, a pure tone         | 100 ms |                              | 60 s              |
 
-   Source: IEC 60601-1-8:2006, tables 3 and 4, as known; the standard is not public. High: pulses of
-   75-200 ms, gaps x of 50-125 ms, 2x + pulse from the 3rd to the 4th, 0.35-1.30 s from the 5th to
-   the 6th, 2.5-15 s to the next burst. Medium: 125-250 ms, gaps of 125-250 ms, 2.5-30 s. Low: the same
-   pulse, more than 15 s. Pulses and gaps are measured where the envelope is at 90 %; it rises from
-   10 to 90 % within 10-20 % of the pulse. The fundamental is 150-1000 Hz, with at least four
-   harmonics in 300-4000 Hz that are no more than 15 dB from it.
+   Source: IEC 60601-1-8:2006, tables 3 and 4, as known; the standard is not public. High: pulses
+   of 75-200 ms, gaps x of 50-125 ms, 2x + pulse from the 3rd to the 4th, 0.35-1.30 s from the 5th
+   to the 6th, 2.5-15 s to the next burst. Medium: 125-250 ms, gaps of 125-250 ms, 2.5-30 s. Low:
+   the same pulse, more than 15 s. Pulses and gaps are measured where the envelope is at 90 %; it
+   rises from 10 to 90 % within 10-20 % of the pulse. The fundamental is 150-1000 Hz, with at least
+   four harmonics in 300-4000 Hz that are no more than 15 dB from it.
 
    Each priority comes half as often as the one above it, so the rhythm alone tells them apart from
    the next room; a medium alarm has called three times when, after 60 s, it is put on all screens.
@@ -28,6 +28,7 @@
   const LEAD_S = 0.02; // the present moment is already being played
   const FADE_S = 0.02; // a burst that is cut short
   const AFTER_S = 1; // between a worse sound that has ended and a milder one
+  const APART_S = 1; // between an alarm and what is none
   const TICK_MS = 1000;
   const STALLED_MS = 3000; // an audio clock that stands so long has lost its device
   const RENEW_MS = 5000;
@@ -129,14 +130,17 @@
         next += SHAPE[sound.priority].every_s;
       }
       while (remindAt !== null && remindAt < now + AHEAD_S) {
-        const at = clear(Math.max(remindAt, now + LEAD_S));
+        const at = clear(Math.max(remindAt, now + LEAD_S), REMINDER.pulse_s);
         reminders.push(pulse(context, destination, {...REMINDER, isPure: true}, at));
         remindAt = Math.max(remindAt, now) + REMIND_S;
       }
     };
 
-    const clear = at => { // a reminder is not heard under a burst
-      for (const {begin, end} of pulses) if (at > begin - 1 && at < end + 1) at = end + 1;
+    // When a sound of that length can be heard by itself: not under a burst that is planned.
+    const clear = (at, length) => {
+      for (const {begin, end} of pulses) {
+        if (at + length > begin - APART_S && at < end + APART_S) at = end + APART_S;
+      }
       return at;
     };
 
@@ -164,10 +168,10 @@
       return now + FADE_S;
     };
 
-    const want = asked => {
+    const want = asked => { // gives whether that is worse than what was wanted before
+      const isWorse = rank(asked) > rank(sound);
       if (!isSame(asked, sound)) {
-        const now = context.currentTime;
-        const isWorse = rank(asked) > rank(sound), wasHeard = sound !== null;
+        const now = context.currentTime, wasHeard = sound !== null;
         const quiet = isWorse ? cut(now) : release(now);
         sound = asked;
         bus = context.createGain();
@@ -175,6 +179,7 @@
         next = quiet + (isWorse || !wasHeard ? LEAD_S : AFTER_S);
       }
       fill();
+      return isWorse;
     };
 
     const again = () => { // from the first pulse: what was cut off by a block is no burst
@@ -195,7 +200,7 @@
       fill();
     };
 
-    return {want, again, remind, fill, isHeard: () => sound !== null};
+    return {want, again, remind, clear};
   };
 
   // ---- This screen ------------------------------------------------------------------------------
@@ -279,8 +284,7 @@
     if (!player) return;
     const isLost = notLiveSince !== null && performance.now() - notLiveSince >= NOT_LIVE_MS;
     const wanted = isLost ? worst(NOT_LIVE, asked) : asked;
-    if (wanted) endTest();
-    player.want(wanted);
+    if (player.want(wanted)) endTest();
     player.remind(isPaused);
   };
 
@@ -309,15 +313,18 @@
 
   // ---- Test tones -------------------------------------------------------------------------------
 
-  // One burst, unless an alarm is sounding: nothing may be heard over that. Gives its seconds.
+  // One burst in the first gap that the alarms leave. Gives in how many seconds it begins and ends.
   const test = (priority, kind = 'physiological') => {
     wake();
-    if (!player || player.isHeard() || !asksFor({sound: {priority, kind}})) return 0;
+    if (!player || !asksFor({sound: {priority, kind}})) return null;
     endTest();
     testing = context.createGain();
     testing.connect(output);
-    const pulses = bursts(context, testing, {priority, kind}, context.currentTime + LEAD_S);
-    return pulses.at(-1).end - context.currentTime;
+    const {pulse_s, gaps_s} = SHAPE[priority], now = context.currentTime;
+    const length = gaps_s.reduce((sum, gap_s) => sum + pulse_s + gap_s, 2 * pulse_s);
+    const at = player.clear(now + LEAD_S, length);
+    const pulses = bursts(context, testing, {priority, kind}, at);
+    return {in_s: at - now, until_s: pulses.at(-1).end - now};
   };
 
   const endTest = () => {
@@ -349,26 +356,32 @@
   // ---- The page of the sound, and the line that asks for the test -----------------------------
 
   const SHOWN_MS = 3000; // a colour, also where its tone is shorter
-  const STARTS_MS = 300; // what a click has woken
   const PAGE = '/sound', COOKIE = 'vigil_sound=tested';
   const at = id => document.getElementById(id);
   const say = (el, words) => { if (el) el.textContent = words; };
   const played = new Set();
   let cameFrom = '/';
 
+  let lit = 0;
+
   const play = priority => {
-    const seconds = test(priority);
-    say(at('sound-said'), seconds ? '' : player?.isHeard()
-      ? 'An alarm is sounding now: try again when it is quiet.' : 'This browser makes no sound.');
-    if (!seconds) return;
-    setTimeout(() => { if (state() === 'running') played.add(priority); }, STARTS_MS);
+    const plan = test(priority);
+    say(at('sound-said'), !plan ? 'This browser makes no sound.'
+      : plan.in_s > APART_S ? 'An alarm is sounding: the tone comes after it.' : '');
+    clearTimeout(lit);
+    light(null);
+    if (!plan) return;
+    const for_ms = 1000 * (plan.until_s - plan.in_s);
+    lit = setTimeout(light, 1000 * plan.in_s, priority, for_ms);
+  };
+
+  const light = (priority, for_ms) => { // the colour comes with the tone
     for (const el of document.querySelectorAll('[data-tone]')) {
-      delete el.dataset.playing;
-      if (el.dataset.tone !== priority) continue;
-      const mine = el.dataset.playing = String(performance.now());
-      setTimeout(() => { if (el.dataset.playing === mine) delete el.dataset.playing; },
-        Math.max(SHOWN_MS, 1000 * seconds));
+      if (el.dataset.tone === priority) el.dataset.playing = 'true'; else delete el.dataset.playing;
     }
+    if (priority === null) return;
+    if (state() === 'running') played.add(priority);
+    lit = setTimeout(light, Math.max(SHOWN_MS, for_ms), null);
   };
 
   document.addEventListener('click', ({target}) => {

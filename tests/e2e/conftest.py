@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, expect
 from tests.e2e.clinics import ROOT, Clinic, Demo, Running, clinic_with
 from tests.e2e.screens import LARGE, Console, Screen, end_session, start_session
 
+SOUND_TESTED = "vigil_sound"  # the cookie by which a browser knows
 EXPECT_WITHIN_MS = 10_000  # shared cores: how long a page may take where no time is promised
 README_PICTURES = ROOT / "docs" / "screenshots"
 
@@ -125,7 +126,12 @@ def sign_in(new_context: Callable[..., BrowserContext]) -> Iterator[SignIn]:
     screens: list[Screen] = []
 
     def open_(
-        clinic: Running, role: str | None = "nurse", path: str | None = "/", **options: Any
+        clinic: Running,
+        role: str | None = "nurse",
+        path: str | None = "/",
+        *,
+        is_sound_tested: bool = True,
+        **options: Any,
     ) -> Screen:
         context = new_context(base_url=clinic.url, **{"viewport": LARGE, **options})
         console = Console()
@@ -135,6 +141,8 @@ def sign_in(new_context: Callable[..., BrowserContext]) -> Iterator[SignIn]:
             form = {"user": account.user, "password": account.password}
             answer = context.request.post("/login", form=form, max_redirects=0)
             assert answer.status == 303, answer.text()
+        if is_sound_tested:  # else each page asks for the test
+            context.add_cookies([{"name": SOUND_TESTED, "value": "tested", "url": clinic.url}])
         page = context.new_page()
         console.watch_page(page)
         screens.append(Screen(page, clinic, console))
