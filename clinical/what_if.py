@@ -288,6 +288,8 @@ class _Replay:
                 self._step(Tick(), at)
 
     def _acknowledge(self, seen: AlarmEvent) -> None:
+        if not self._is_open(seen.condition):  # a delay may end just now: somebody has seen that
+            self._step(Tick(), seen.at + LATENESS)
         session = self._state.session
         alarm = None if session is None else session.alarms.get(seen.condition)
         if alarm is None:
@@ -300,6 +302,10 @@ class _Replay:
             reason=seen.reason,
         )
         self._step(command, seen.at)
+
+    def _is_open(self, condition: str) -> bool:
+        session = self._state.session
+        return session is not None and condition in session.alarms
 
     def _read(self, at: datetime, readings: Sequence[Reading]) -> None:
         observations = tuple(reading.observation for reading in readings)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
 import dash_ag_grid as dag
+import dash_mantine_components as dmc
 import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmLimit, AlarmPriority
+from clinical.catalog.preset import LimitKey
+from clinical.catalog.presets import Edition
 from clinical.checklist import Answer
 from clinical.phases import SessionPhase
-from clinical.record import StatementSigned
+from clinical.record import AudioState, StatementSigned
 from clinical.vitals import NATURE, Metric
 from dashboard import ids
 from dashboard.views import wording
@@ -32,7 +35,9 @@ class Past:
     """One session as the record has it; the frames are those of ``storage.review``.
 
     ``items`` are the questions of its checklist by id, ``signatures`` each with whether its hash
-    still binds, ``limits`` those of the preset, empty where that version is no longer at hand.
+    still binds. ``limits`` are those in force at its end, by its edition of the preset, by its
+    baseline and by what was moved in it; empty where that edition is no longer at hand. ``own`` are
+    those of the edition itself, by sign, direction and priority.
     """
 
     started: datetime
@@ -53,6 +58,9 @@ class Past:
     monitors: pd.DataFrame
     items: Mapping[str, str]
     limits: Sequence[AlarmLimit]
+    own: Mapping[LimitKey, float] = field(default_factory=dict)
+    edition: Edition = ("", 0)
+    editions: Sequence[tuple[Edition, str]] = ()  # to look at it under, with their titles
 
 
 # All sessions.
@@ -172,11 +180,12 @@ def session(past: Past, zone: tzinfo | None) -> html.Div:
             html.Header(_title(past, zone), className="past-head"),
             _section("Course", [_course(past, zone)], "past-course"),
             _section("Alarms", [_alarms(past.alarms, zone)]),
+            what_if(past.edition, past.editions),
             _section("Events", [_events(past.events, zone)]),
             _section("Checklist", [_answers(past.answers, past.items, zone)]),
             _section("Signatures", _signatures(past.signatures, zone), "past-signatures"),
             _section("Monitors", [_monitors(past.monitors)]),
-            _section(f"Alarm limits: {past.preset}", [_limits(past.limits)]),
+            _section(f"Alarm limits: {past.preset}", _limits(past.limits, past.own)),
         ],
     )
 
@@ -211,41 +220,80 @@ def _alarms(alarms: pd.DataFrame, zone: tzinfo | None) -> Component:
     if alarms.empty:
         return html.P("No alarms.", className="dim")
     return _table(
-        ("Began", "Lasted", "Priority", "Alarm", "At onset", "Worst", "Seen by"),
+        ("Began", "Lasted", "Priority", "Alarm", "At onset", "Worst", "Seen by", "Called",
+         "On a screen of", "Sound"),
         [
             (
                 wording.time_of_day(row["onset"].to_pydatetime(), zone),
                 NONE if pd.isna(row["duration_s"]) else wording.minutes(row["duration_s"]),
                 html.Span(className="alarm-badge", **{"data-priority": row["priority"]}),
-                _condition(row),
+                _lines(_condition(row), *_confirmed(row, zone)),
                 _whole(row["value"]),
                 _whole(row["worst"]),
-                _seen(row, zone),
+                _lines(*_seen(row, zone)),
+                _text(row["called"]),
+                _text(row["shown_to"]),
+                SOUND[AudioState(row["audio"])],
             )
             for row in alarms.to_dict("records")
         ],
-    )
+    )  # fmt: skip
+
+
+SOUND = {AudioState.ON: "on", AudioState.PAUSED: "paused", AudioState.OFF: "off"}
 
 
 def _condition(row: Mapping[Any, Any]) -> str:
-    """HR high, limit 120; a technical one in its own words.
+    """HR high, limit 120 for 10 s; a technical one in its own words.
 
     Not the text of the screen: its number was the newest, and by the end no longer beyond.
     """
     if pd.isna(row["metric"]) or pd.isna(row["limit"]):
-        return row["text"]
-    return f"{NATURE[Metric(row['metric'])].label} {row['direction']}, limit {row['limit']:g}"
+        return str(row["text"])
+    label = NATURE[Metric(row["metric"])].label
+    delay_s = row["delay_s"]
+    delay = "" if pd.isna(delay_s) or not delay_s else f" for {delay_s:g} s"
+    return f"{label} {row['direction']}, limit {row['limit']:.4g}{delay}"
+
+
+def _confirmed(row: Mapping[Any, Any], zone: tzinfo | None) -> list[str]:
+    if pd.isna(row["confirmed"]):
+        return []
+    return [f"measured again, {wording.time_of_day(row['confirmed'].to_pydatetime(), zone)}"]
+
+
+def _seen(row: Mapping[Any, Any], zone: tzinfo | None) -> list[str]:
+    """Who acknowledged it; and who took it off the screen, where it stayed there, or that nobody
+    did."""
+    lines = []
+    if not pd.isna(row["acknowledged"]):
+        at = wording.time_of_day(row["acknowledged"].to_pydatetime(), zone)
+        lines.append(f"{row['acknowledged_by']}, {at}{_why(row['acknowledged_reason'])}")
+    if not pd.isna(row["reset"]):
+        at = wording.time_of_day(row["reset"].to_pydatetime(), zone)
+        by = _text(row["reset_by"])
+        lines.append(f"stayed until {at}" + (f", reset by {by}" if by != NONE else ", not seen"))
+    return lines or [NONE]
+
+
+def _why(reason: Any) -> str:
+    return "" if pd.isna(reason) or not reason else f": {reason}"
+
+
+def _text(text: Any) -> str:
+    return NONE if pd.isna(text) or not text else str(text)
+
+
+def _lines(first: str, *others: str) -> Component | str:
+    return (
+        html.Div([first, *(html.Div(line, className="dim") for line in others)])
+        if others
+        else first
+    )
 
 
 def _whole(value: Any) -> str:
     return NONE if pd.isna(value) else f"{value:.0f}"
-
-
-def _seen(row: Mapping[Any, Any], zone: tzinfo | None) -> str:
-    if pd.isna(row["acknowledged"]):
-        return NONE
-    at = wording.time_of_day(row["acknowledged"].to_pydatetime(), zone)
-    return f"{row['acknowledged_by']}, {at}"
 
 
 def _events(events: pd.DataFrame, zone: tzinfo | None) -> Component:
@@ -271,6 +319,11 @@ EVENTS = {
     "baseline": "Baseline locked",
     "remark": "The monitor says",
     "cuff": "Cuff",
+    "audio": "Sound",
+    "switch": "Alarms of a sign",
+    "limit": "Limit moved",
+    "probe": "SpO2 probe",
+    "call": "Alarm carried further",
 }
 
 
@@ -336,34 +389,198 @@ def _monitors(monitors: pd.DataFrame) -> Component:
     )
 
 
-def _limits(limits: Sequence[AlarmLimit]) -> Component:
+def _limits(limits: Sequence[AlarmLimit], own: Mapping[LimitKey, float]) -> list[Component]:
     if not limits:
-        return html.P("This version of the preset is not at hand.", className="dim")
+        return [html.P("This version of the preset is not at hand.", className="dim")]
     metrics = dict.fromkeys(limit.metric for limit in limits)
     priorities = sorted(AlarmPriority, key=lambda priority: -priority.rank)
-    return _table(
+    table = _table(
         ("Sign", *(priority.value.capitalize() for priority in priorities)),
         [
             (
                 f"{NATURE[metric].label} {UNIT[NATURE[metric].unit]}",
-                *(_of(limits, metric, priority) for priority in priorities),
+                *(_of(limits, own, metric, priority) for priority in priorities),
             )
             for metric in metrics
         ],
     )
+    return [html.P(IN_FORCE, className="dim"), table]
 
 
-def _of(limits: Sequence[AlarmLimit], metric: Any, priority: AlarmPriority) -> str:
+IN_FORCE = (
+    "As in force at the end of the session. In bold: moved for this session; the preset's own "
+    "behind it."
+)
+
+
+def _of(
+    limits: Sequence[AlarmLimit],
+    own: Mapping[LimitKey, float],
+    metric: Metric,
+    priority: AlarmPriority,
+) -> Component | str:
     """< 50 for 10 s, > 120 for 10 s."""
-    return (
-        ", ".join(
-            f"{limit.operator} {limit.value:g}"
-            + (f" for {limit.delay_s:g} s" if limit.delay_s else "")
-            for limit in limits
-            if limit.metric is metric and limit.priority is priority
-        )
-        or NONE
+    cells: list[Any] = []
+    for limit in limits:
+        if limit.metric is metric and limit.priority is priority:
+            delay = f" for {limit.delay_s:g} s" if limit.delay_s else ""
+            words = f"{_limit_words(limit)}{delay}"
+            cells += [", "] if cells else []
+            if limit.is_adjusted:
+                was = own.get((metric, limit.direction, priority))
+                cells += [html.Strong(words), "" if was is None else f" (preset {was:g})"]
+            else:
+                cells.append(words)
+    if all(isinstance(cell, str) for cell in cells):
+        return "".join(cells) or NONE
+    return html.Span(cells)
+
+
+def _limit_words(limit: AlarmLimit) -> str:
+    """As the preset prints it; one that hangs on a baseline in whole numbers."""
+    return f"{limit.operator} {limit.value:g}" if limit.is_plain else limit.words
+
+
+# What would have been.
+
+
+def what_if(own: Edition, editions: Sequence[tuple[Edition, str]]) -> Component:
+    """Choose other limits, and ask which alarms this session would have had."""
+    if not editions:
+        return html.Div(hidden=True)
+    known = [edition for edition, _title in editions]
+    return html.Section(
+        className="part what-if",
+        children=[
+            html.H2("What if"),
+            html.P(
+                "The alarms that this session would have had under other limits or with longer "
+                "delays: its record, run through the same rules again.",
+                className="dim",
+            ),
+            html.Div(
+                className="fields",
+                children=[
+                    dmc.Select(
+                        id=ids.WHAT_IF_PRESET,
+                        label="Alarm limits",
+                        data=[
+                            {"value": spelt(edition), "label": _edition(edition, title, own)}
+                            for edition, title in editions
+                        ],
+                        value=spelt(own if own in known else known[-1]),
+                        allowDeselect=False,
+                        className="wide",
+                    ),
+                    dmc.NumberInput(
+                        id=ids.WHAT_IF_DELAY,
+                        label="Seconds longer",
+                        description="All signs but the cuff's",
+                        value=0,
+                        min=0,
+                        max=LONGEST_S,
+                        allowDecimal=False,
+                    ),
+                    html.Button(
+                        "Show", id=ids.WHAT_IF_ASK, type="button", className="button button-main"
+                    ),
+                ],
+            ),
+            html.Div(id=ids.WHAT_IF_FOUND, className="what-if-found", role="status"),
+        ],
     )
+
+
+LONGEST_S = 120
+
+
+def spelt(edition: Edition) -> str:
+    return f"{edition[0]}:{edition[1]}"
+
+
+def _edition(edition: Edition, title: str, own: Edition) -> str:
+    return f"{title}, version {edition[1]}" + (" (this session's own)" if edition == own else "")
+
+
+def what_would_be(told: Mapping[str, Any], zone: tzinfo | None) -> list[Component]:
+    """What ``vigil alarms --json`` says of other limits: how many, and which beside which."""
+    until = datetime.fromisoformat(told["until"])
+    moved = (
+        "With the limits that were moved in it."
+        if told["keeps_moved_limits"]
+        else ("As this preset was made: limits that were moved in the session are not moved here.")
+    )
+    counts = _table(
+        ("Priority", "Then", "an hour", "lasted", "Now", "an hour", "lasted"),
+        [
+            (
+                html.Span(className="alarm-badge", **{"data-priority": priority}),
+                *_tally(told["then"][priority]),
+                *_tally(told["now"][priority]),
+            )
+            for priority in told["then"]
+        ],
+    )
+    if not told["alarms"]:
+        return [counts, html.P("No alarms of the patient, then or now.", className="dim")]
+    pairs = _table(
+        ("Alarm", "Then", "Now"),
+        [
+            (
+                _which(pair["then"] or pair["now"]),
+                _life(pair["then"], until, zone),
+                _life(pair["now"], until, zone),
+            )
+            for pair in told["alarms"]
+        ],
+        classes=[_class_of(pair) for pair in told["alarms"]],
+    )
+    return [counts, html.P(moved, className="dim"), pairs]
+
+
+def _tally(tally: Mapping[str, Any]) -> tuple[str, str, str]:
+    rate = tally["per_hour"]
+    return (
+        str(tally["count"]),
+        NONE if rate is None else f"{rate:.1f}",
+        wording.minutes(tally["total_s"]),
+    )
+
+
+def _class_of(pair: Mapping[str, Any]) -> str:
+    if pair["now"] is None:
+        return "is-only-then"
+    return "is-only-now" if pair["then"] is None else ""
+
+
+def _which(life: Mapping[str, Any]) -> str:
+    if life["metric"] is None or life["direction"] is None:
+        return str(life["condition"])
+    return f"{NATURE[Metric(life['metric'])].label} {life['direction']}"
+
+
+def _life(life: Mapping[str, Any] | None, until: datetime, zone: tzinfo | None) -> Component | str:
+    if life is None:
+        return NONE
+    onset = datetime.fromisoformat(life["onset_at"])
+    end = datetime.fromisoformat(life["ended_at"]) if life["ended_at"] else until
+    numbers = f"limit {_rounded(life['limit'])}, worst {_rounded(life['worst'])}"
+    return html.Div(
+        [
+            html.Span(className="alarm-badge", **{"data-priority": life["priority"]}),
+            f" {wording.time_of_day(onset, zone)}, "
+            f"{wording.minutes(max(0.0, (end - onset).total_seconds()))}",
+            html.Div(numbers, className="dim"),
+        ]
+    )
+
+
+def _rounded(value: float | None) -> str:
+    return NONE if value is None else f"{value:.0f}"
+
+
+def no_answer(why: str) -> Component:
+    return html.P(f"No answer: {why}", className="refused", role="alert")
 
 
 def _table(

@@ -24,7 +24,10 @@ def frame(columns: list[str], *rows: tuple, times: tuple[str, ...] = ()) -> pd.D
 
 
 ALARM = ["onset", "duration_s", "priority", "metric", "direction", "limit", "text", "value",
-         "worst", "acknowledged", "acknowledged_by"]  # fmt: skip
+         "worst", "acknowledged", "acknowledged_by", "acknowledged_reason", "reset", "reset_by",
+         "confirmed", "delay_s", "audio", "called", "shown_to"]  # fmt: skip
+TIMES = ("onset", "acknowledged", "reset", "confirmed")
+NAN = float("nan")
 EVENT = ["at", "until", "kind", "what", "text", "by"]
 MONITOR = ["name", "proof", "beside"]
 ANSWER = ["item", "answer", "by", "at", "evidence", "note", "is_replaced"]
@@ -69,16 +72,31 @@ def test_an_empty_record_says_so_and_draws_nothing():
 
 
 def test_an_alarm_shows_its_limit_its_worst_and_who_saw_it():
-    row = (AT, 80.0, "high", "spo2", "low", 88.0, "* SpO2 93 < 94", 87.0, 84.0, AT, "berg")
-    said = shown(alarms=frame(ALARM, row, times=("onset", "acknowledged")))
-    for part in ("14:05:09", "1 min 20 s", "SpO2 low, limit 88", "87", "84", "berg, 14:05:09"):
+    row = (AT, 80.0, "high", "spo2", "low", 88.0, "* SpO2 93 < 94", 87.0, 84.0, AT, "berg",
+           "cold fingers", NONE, None, NONE, 10.0, "paused", "on all screens; kim called",
+           "berg, screen: Wall")  # fmt: skip
+    said = shown(alarms=frame(ALARM, row, times=TIMES))
+    for part in ("14:05:09", "1 min 20 s", "SpO2 low, limit 88 for 10 s", "87", "84",
+                 "berg, 14:05:09: cold fingers", "on all screens; kim called",
+                 "berg, screen: Wall", "paused"):  # fmt: skip
         assert part in said
 
 
+def test_an_alarm_that_stayed_says_until_when_and_whether_anybody_saw_it():
+    row = (AT, 80.0, "high", "nibp_systolic", "high", 180.0, "*** SYS", 184.0, 190.0, NONE, None,
+           None, AT, "", AT, 0.0, "on", None, None)  # fmt: skip
+    said = shown(alarms=frame(ALARM, row, times=TIMES))
+    assert "SYS high, limit 180 " in said
+    assert "measured again, 14:05:09" in said
+    assert "stayed until 14:05:09, not seen" in said
+    reset = (*row[:13], "kim", *row[14:])
+    assert "stayed until 14:05:09, reset by kim" in shown(alarms=frame(ALARM, reset, times=TIMES))
+
+
 def test_a_technical_alarm_without_an_end_has_none():
-    row = (AT, float("nan"), "medium", None, None, float("nan"), "NO DATA", float("nan"),
-           float("nan"), NONE, None)  # fmt: skip
-    said = shown(alarms=frame(ALARM, row, times=("onset", "acknowledged")))
+    row = (AT, NAN, "medium", None, None, NAN, "NO DATA", NAN, NAN, NONE, None, None, NONE, None,
+           NONE, NAN, "on", None, None)  # fmt: skip
+    said = shown(alarms=frame(ALARM, row, times=TIMES))
     assert "NO DATA" in said
     assert said.count(review.NONE) >= 4
 
