@@ -496,6 +496,7 @@
     const more = document.getElementById('alarm-banner-more');
     if (more) say(more, seen.length < lines.length ? `+${lines.length - seen.length}` : '');
     for (const [id, el] of calls) {
+      el.style.visibility = seen.includes(el) ? '' : 'hidden'; // nor found by the tabulator
       if (!seen.includes(el)) continue;
       const number = el.getAttribute('href').split('/').pop();
       sees(number, id, null);
