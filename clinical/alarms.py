@@ -337,17 +337,27 @@ class Condition:
         )
         return replace(self, standings=standings).observed(value, at, others)
 
-    def held_at(self, priority: AlarmPriority, onset_at: datetime) -> Condition:
-        """The condition as raised with ``priority`` before a restart: the next values decide."""
+    def held_at(
+        self, priority: AlarmPriority, onset_at: datetime, reached: float | None
+    ) -> Condition:
+        """The condition as raised before a restart, with ``priority`` and at most the limit
+        ``reached``: the next values decide."""
         return replace(
             self,
             standings=tuple(
                 Standing(is_raised=True, raised_at=onset_at)
-                if limit.priority.rank <= priority.rank
+                if _is_within(limit, priority, reached)
                 else INSIDE
                 for limit in self.limits
             ),
         )
+
+
+def _is_within(limit: AlarmLimit, priority: AlarmPriority, reached: float | None) -> bool:
+    """Whether an alarm of ``priority`` at the limit ``reached`` takes ``limit`` with it."""
+    if limit.priority is not priority or reached is None or limit.value == reached:
+        return limit.priority.rank <= priority.rank
+    return (limit.value < reached) is (limit.direction is Direction.HIGH)
 
 
 def _with_lesser(standings: Iterable[Standing]) -> Iterator[Standing]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Condition, Direction
 from clinical.bedside import BedsideMonitor, Given, order_of
+from clinical.catalog.document import Malformed
 from clinical.catalog.loader import LimitKey, Preset, UnknownEntry, load_checklist
 from clinical.catalog.presets import Presets, shipped
 from clinical.checklist import Checklist
@@ -43,6 +44,7 @@ from clinical.vitals import CUFF, NATURE, Metric, Observation, Quality
 Pressures = tuple[float | None, float | None, float | None]
 PRESSURES = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
 DATA_LOST = "DATA LOST"
+RECOVERY = "recovery"  # the checklist of every session today
 MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
 CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
 BESIDE = timedelta(seconds=15)  # what is older than this when a cuff ends is not of that set
@@ -72,7 +74,8 @@ class OpenAlarm:
     """A condition that was raised and has not cleared. ``worst`` is in the metric's unit.
 
     ``unseen`` is the worst that it said since somebody last acknowledged it: what stays on the
-    screen where it ends before anybody does. ``called_from`` is when it last became news.
+    screen where it ends before anybody does. ``called_from`` is when it last became news, with the
+    limit ``reached`` then.
     """
 
     alarm_id: UUID
@@ -80,6 +83,7 @@ class OpenAlarm:
     signal: Signal
     worst: float | None
     called_from: datetime
+    reached: float | None = None
     unseen: Signal | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
@@ -238,15 +242,15 @@ def pressures(cuff: Sequence[Observation]) -> Pressures:
 def opened(fact: SessionOpened, presets: Presets) -> SessionState:
     """A session as it begins, with the limits and the checklist its first fact names.
 
-    An edition that is no longer at hand must not leave a patient without limits: the newest one of
-    the same name steps in, and the screen shows which that is.
+    What is no longer at hand must not leave a patient unwatched: another edition, and the recovery
+    checklist, step in, and the screen shows which that are.
     """
-    try:
-        preset = presets.edition(fact.preset, fact.preset_version)
-    except UnknownEntry:
-        preset = presets.newest(fact.preset)
+    preset = presets.at_hand(fact.preset, fact.preset_version)
     limits = preset.in_force()
-    checklist = load_checklist(fact.checklist)
+    try:
+        checklist = load_checklist(fact.checklist)
+    except (UnknownEntry, Malformed):
+        checklist = load_checklist(RECOVERY)
     return SessionState(fact, preset, checklist, limits, preset.conditions(limits))
 
 
@@ -258,9 +262,11 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
         case BaselineLocked():
             return _relimited(replace(session, baseline=fact))
         case LimitChanged():
-            return _relimited(replace(session, moved=_moved_after(session, fact)))
+            moved = replace(session, moved=_moved_after(session, fact))
+            return _relimited(replace(moved, alarms=_reached_after(session.alarms, fact)))
         case AudioChanged():
-            return replace(session, audio=fact)
+            is_late = session.audio is not None and fact.at < session.audio.at
+            return session if is_late else replace(session, audio=fact)
         case AlarmSwitched():
             off = {m: each for m, each in session.switched_off.items() if m != fact.metric}
             if fact.is_off:
@@ -302,6 +308,8 @@ def with_cuff_up(session: SessionState, at: datetime) -> SessionState:
 
 def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
     before, name = session.alarms.get(fact.condition), fact.condition
+    if fact.change is not AlarmChange.RAISED and not _is_of(before, fact):
+        return session
     left = {other: said for other, said in session.left_unseen.items() if other != name}
     alarms = _alarms_after(session.alarms, fact)
     if fact.change is AlarmChange.RAISED:
@@ -310,6 +318,17 @@ def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
         left[name] = before.unseen
     repeat = _repeat_after(session.repeat, fact)
     return replace(session, alarms=alarms, left_unseen=left, repeat=repeat)
+
+
+def _is_of(alarm: OpenAlarm | None, fact: AlarmEvent) -> bool:
+    """Whether ``fact`` is about the alarm that is open, as it is.
+
+    What took effect at once and could not be written is written after what came meanwhile: an
+    acknowledgement of what was less then, the end of an alarm that another one has followed.
+    """
+    if alarm is None or alarm.alarm_id != fact.alarm_id:
+        return False
+    return fact.change is not AlarmChange.ACKNOWLEDGED or fact.at >= alarm.called_from
 
 
 def _left_by(session: SessionState, fact: AlarmEvent) -> Iterator[Signal]:
@@ -341,6 +360,18 @@ def _moved_after(session: SessionState, fact: LimitChanged) -> Mapping[LimitKey,
     return others if own is not None and own.value == fact.value else {**others, key: fact.value}
 
 
+def _reached_after(alarms: Mapping[str, OpenAlarm], fact: LimitChanged) -> Mapping[str, OpenAlarm]:
+    """A limit that is moved outward under an open alarm is no worse one that was reached."""
+    after = dict(alarms)
+    for name, alarm in alarms.items():
+        of = alarm.signal
+        key = (of.metric, of.direction, of.priority)
+        if key == (fact.metric, fact.direction, fact.priority) and alarm.reached is not None:
+            further = max if fact.direction is Direction.HIGH else min
+            after[name] = replace(alarm, reached=further(alarm.reached, fact.value))
+    return after
+
+
 def _relimited(session: SessionState) -> SessionState:
     """The session under the limits that its baseline and its moved ones make."""
     limits = session.preset.in_force(session.baseline, session.moved)
@@ -364,26 +395,39 @@ def _moved(session: SessionState, fact: PhaseChanged) -> SessionState:
 
 
 def _alarms_after(alarms: Mapping[str, OpenAlarm], fact: AlarmEvent) -> Mapping[str, OpenAlarm]:
-    before = alarms.get(fact.condition)
+    """The open alarms after ``fact``, which is about the one that is open or raises one."""
     rest = {name: alarm for name, alarm in alarms.items() if name != fact.condition}
-    after: OpenAlarm
+    if fact.change is AlarmChange.RAISED:
+        signal = _signal_of(fact, fact.at)
+        raised = OpenAlarm(fact.alarm_id, fact.at, signal, fact.worst, fact.at, fact.limit, signal)
+        return {**rest, fact.condition: raised}
+    before = alarms[fact.condition]
+    signal = _signal_of(fact, before.onset_at)
     match fact.change:
         case AlarmChange.CLEARED | AlarmChange.RESET:
             return rest
-        case AlarmChange.RAISED:
-            signal = _signal_of(fact, fact.at)
-            after = OpenAlarm(fact.alarm_id, fact.at, signal, fact.worst, fact.at, signal)
-        case _ if before is None:
-            return alarms
         case AlarmChange.ESCALATED:
-            signal, unseen = _signal_of(fact, before.onset_at), before.unseen
+            unseen = before.unseen
             if unseen is None or unseen.priority.rank <= signal.priority.rank:
                 unseen = signal
-            after = OpenAlarm(before.alarm_id, before.onset_at, signal, fact.worst, fact.at, unseen)
+            # Worse of the same priority, and nobody has answered yet: the calls go on as they are.
+            goes_on = before.signal.priority is fact.priority and before.is_unanswered
+            after = replace(
+                before,
+                signal=signal,
+                worst=fact.worst,
+                called_from=before.called_from if goes_on else fact.at,
+                reached=fact.limit,
+                unseen=unseen,
+                acknowledged_by=None,
+                acknowledged_at=None,
+                confirmed_at=None,
+                calls=before.calls if goes_on else (),
+                shown=before.shown if goes_on else (),
+            )
         case AlarmChange.EASED:
-            after = replace(before, signal=_signal_of(fact, before.onset_at), worst=fact.worst)
+            after = replace(before, signal=signal, worst=fact.worst)
         case AlarmChange.LATCHED:
-            signal = _signal_of(fact, before.onset_at)
             after = replace(before, signal=signal, worst=fact.worst, unseen=signal, is_latched=True)
         case AlarmChange.CONFIRMED:
             after = replace(before, confirmed_at=fact.at)
@@ -559,7 +603,7 @@ def _with_reason(session: SessionState, alarm: OpenAlarm, now: datetime) -> Sess
     conditions, lost = dict(session.conditions), dict(session.lost)
     missing_since, implausible = dict(session.missing_since), session.implausible
     if signal.direction and (key := (metric, signal.direction)) in conditions:
-        conditions[key] = conditions[key].held_at(signal.priority, alarm.onset_at)
+        conditions[key] = conditions[key].held_at(signal.priority, alarm.onset_at, signal.limit)
     if signal.condition == lost_condition(metric):
         lost[metric] = LostAlarm(signal.priority, signal.direction, signal.text, alarm.onset_at)
     elif signal.condition == missing_condition(metric):

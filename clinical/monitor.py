@@ -60,6 +60,7 @@ from clinical.record import (
     AlarmChange,
     AlarmEvent,
     AlarmShown,
+    AlarmSwitched,
     AudioChanged,
     AudioState,
     BaselineLocked,
@@ -457,7 +458,12 @@ def _others(
 
 
 def _are_limits_new(event: Committed) -> bool:
-    return any(isinstance(fact, LimitChanged | BaselineLocked) for fact in event.facts)
+    """Whether ``event`` brings limits into force: others, or those of a sign that was off."""
+    return any(
+        isinstance(fact, LimitChanged | BaselineLocked)
+        or (isinstance(fact, AlarmSwitched) and not fact.is_off)
+        for fact in event.facts
+    )
 
 
 def _rejudged(state: ChairState, at: datetime) -> ChairState:
@@ -472,7 +478,9 @@ def _rejudged(state: ChairState, at: datetime) -> ChairState:
         lost_at = technical.lost_at(state, session, metric)
         is_old = lost_at is not None and at > lost_at
         is_waiting = metric is Metric.SPO2 and session.spo2_waits_until(at)
-        if value is None or metric in session.lost or is_old or is_waiting:
+        # What was last measured before the session is somebody else's.
+        is_unknown = value is None or technical.last_seen(session, metric) is None
+        if value is None or is_unknown or metric in session.lost or is_old or is_waiting:
             continue
         others = _others(state, session, condition, at)
         conditions[metric, direction] = condition.observed(value, at, others)
@@ -600,7 +608,7 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
         # It is in force and cannot be asked for again: its facts wait for the disk with the rest.
         outcome = replace(outcome, reason="in force, but not yet recorded")
         return state, Effects(event.facts, is_urgent=True, outcome=(command, outcome))
-    left: tuple[AlarmEvent, ...] = ()
+    left: tuple[Fact, ...] = ()
     order = None
     if event.result is CommitResult.COMMITTED and not is_at_once(command):
         before = state
@@ -612,11 +620,44 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
         state = _folded(state, event.facts)
         if _are_limits_new(event):
             state = _rejudged(state, now)
+        state, undone = _undone(state, event.facts, now)
         order = order or _cancel_of(before, event.facts, now)
         if before.session is not None and state.session is None:
             left = tuple(_raised_since(before, before.session, event.facts, now))
+        left = (*left, *undone)
     outcome = Outcome(OutcomeKind.DONE, now, command.by.user, _unheard(state, command))
     return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome), order=order)
+
+
+def _undone(
+    state: ChairState, facts: Sequence[Fact], now: datetime
+) -> tuple[ChairState, tuple[Fact, ...]]:
+    """The chair without a silence that was asked for before a high alarm came: while it was being
+    written nobody had heard that."""
+    session, undone = state.session, list[Fact]()
+    for fact in facts:
+        if session is None or not isinstance(fact, AudioChanged | AlarmSwitched):
+            continue
+        is_silence = fact.state is AudioState.OFF if isinstance(fact, AudioChanged) else fact.is_off
+        signs = None if isinstance(fact, AudioChanged) else fact.metric
+        is_new = any(
+            alarm.called_from > fact.at
+            and alarm.is_unanswered
+            and alarm.signal.priority is AlarmPriority.HIGH
+            and signs in (None, alarm.signal.metric)
+            for alarm in session.alarms.values()
+        )
+        if not is_silence or not is_new:
+            continue
+        why = "a new high alarm"
+        back: Fact
+        if isinstance(fact, AudioChanged):
+            back = AudioChanged(fact.session, now, BY_DATA, AudioState.ON, None, why)
+        else:
+            back = AlarmSwitched(fact.session, now, BY_DATA, fact.metric, False, why)
+        session = fold(session, back)
+        undone.append(back)
+    return replace(state, session=session), tuple(undone)
 
 
 def _not_started(
@@ -842,15 +883,26 @@ def _raised_or_changed(
             name = f"{condition} {signal.onset_at.isoformat()}"
             alarm_id = uuid5(session.opened.session, name)
             alarm = OpenAlarm(
-                alarm_id, signal.onset_at, signal, signal.value, signal.onset_at, signal
+                *(alarm_id, signal.onset_at, signal, signal.value, signal.onset_at),
+                unseen=signal,
             )
             yield alarm_event(AlarmChange.RAISED, state, alarm, signal.onset_at)
+        elif _is_worse(before, signal):
+            worse = _refreshed(before, signal)
+            yield alarm_event(AlarmChange.ESCALATED, state, worse, signal.onset_at)
         elif before.signal.priority is not signal.priority:
-            is_worse = signal.priority.rank > before.signal.priority.rank
-            change = AlarmChange.ESCALATED if is_worse else AlarmChange.EASED
             is_data = signal.kind is AlarmKind.PHYSIOLOGICAL
-            changed_at = signal.onset_at if is_worse else at if is_data else now
-            yield alarm_event(change, state, _refreshed(before, signal), changed_at)
+            milder = _refreshed(before, signal)
+            yield alarm_event(AlarmChange.EASED, state, milder, at if is_data else now)
+
+
+def _is_worse(before: OpenAlarm, signal: Signal) -> bool:
+    """Whether a worse limit was reached: of a higher priority, or further out than any so far."""
+    if signal.priority is not before.signal.priority:
+        return signal.priority.rank > before.signal.priority.rank
+    if signal.limit is None or before.reached is None or signal.limit == before.reached:
+        return False
+    return (signal.limit > before.reached) is (signal.direction is Direction.HIGH)
 
 
 def _over(

@@ -318,7 +318,8 @@ def _acknowledge(
         raise Refused(f"{alarm.acknowledged_by} has acknowledged this alarm already")
     reason = _reason(command.reason, is_needed=False)
     change = AlarmChange.RESET if alarm.is_latched else AlarmChange.ACKNOWLEDGED
-    return (alarm_event(change, state, alarm, now, command.by.user, reason),)
+    seen_at = max(now, alarm.called_from)  # it is of the alarm as it is now, whatever a clock says
+    return (alarm_event(change, state, alarm, seen_at, command.by.user, reason),)
 
 
 def _reason(text: str, *, is_needed: bool = True) -> str:

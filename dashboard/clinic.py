@@ -139,9 +139,13 @@ class Clinic:
                 if chair not in known:
                     log.warning("an open session waits for chair %s, which is not here", chair)
                     continue
-                since = stored.last_at - TREND
-                self.hub.fill(chair, chair_points(db, session=stored.opened.session, since=since))
-                self.engine.resume(stored, chair)
+                try:
+                    since = stored.last_at - TREND
+                    points = chair_points(db, session=stored.opened.session, since=since)
+                    self.hub.fill(chair, points)
+                    self.engine.resume(stored, chair)
+                except Exception:  # one session must not keep the others from being watched
+                    log.exception("the open session of chair %s cannot be taken up", chair)
 
     def _receiver(self, chair: ChairConfig, monitor: str) -> Callable[[LinkEvent | Frame], None]:
         """What takes in a line's facts; they name their monitor where the chair has two."""

@@ -411,9 +411,12 @@ def _span(
 
 def _metric(table: Table, key: str) -> Metric:
     try:
-        return Metric(key)
+        metric = Metric(key)
     except ValueError as error:
         raise table.wrong(key, "a metric such as heart_rate", key) from error
+    if metric is Metric.PULSE_RATE:
+        raise table.wrong(key, "heart_rate, by whose limits the pulse is judged too", key)
+    return metric
 
 
 def _believable(metric: Metric, value: float, row: Table, key: str) -> float:

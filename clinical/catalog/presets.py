@@ -11,6 +11,7 @@ from clinical.catalog.preset import NOT_MOVED, LimitKey, Preset, outward
 from clinical.vitals import NATURE
 
 Edition = tuple[str, int]  # name and version
+ADULT = "ketamine-adult"  # whom nothing else is known of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,17 @@ class Presets:
         if (name, version) not in self.editions:
             raise UnknownEntry(f"there is no version {version} of the preset {name}")
         return self.editions[name, version]
+
+    def at_hand(self, name: str, version: int) -> Preset:
+        """The edition that a session ran under; where it is lost the newest of its name, and where
+        that is lost the adult one: no patient may be left without limits.
+
+        Raises UnknownEntry where there is no preset at all.
+        """
+        for edition in ((name, version), *sorted(self.editions, reverse=True)):
+            if edition[0] == name and edition in self.editions:
+                return self.editions[edition]
+        return self.newest(ADULT)
 
     def is_approved(self, preset: Preset) -> bool:
         return (preset.name, preset.version) in self.approved
