@@ -259,6 +259,7 @@ def strip() -> Component:
             html.Div(id=BANNER, className="banner", role="alert"),
             html.Span(id=BANNER_MORE, className="banner-more"),
             sound.untested(),
+            sound.level(),
             html.Button(id=SOUND_OFF, type="button", className="sound-off", hidden=True),
             html.Span(
                 ["last update ", html.B("never", id=LAST_HEARD)],

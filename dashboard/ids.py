@@ -17,6 +17,7 @@ LOCATION = "location"
 # The sound: what the shell asks and keeps, and the page on which it is tried out.
 SOUND_UNTESTED = "sound-untested"
 SOUND_UNTESTED_SAID = "sound-untested-said"
+SOUND_LEVEL = "sound-level"
 SOUND_FLOOR = "sound-floor"
 SOUND_FLOOR_TICK = "sound-floor-tick"
 SOUND_SCREEN = "sound-screen"

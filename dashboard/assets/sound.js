@@ -221,14 +221,19 @@
   const percent = value => Math.min(100, Math.max(0, Math.round(Number(value))));
 
   let floor = percent(kept('vigil-volume-floor', FLOOR));
-  const chosen = () => percent(kept('vigil-volume', VOLUME));
-  const volume = () => Math.max(floor, chosen());
+  let chosen = percent(kept('vigil-volume', VOLUME));
+  const volume = () => Math.max(floor, chosen);
 
   const setLevel = () => {
     if (context) output.gain.setTargetAtTime(loudness(volume()), context.currentTime, 0.01);
     tell();
   };
-  const setVolume = value => { keep('vigil-volume', percent(value)); setLevel(); };
+  const setVolume = value => {
+    if (!Number.isFinite(Number(value))) return;
+    chosen = percent(value);
+    keep('vigil-volume', chosen);
+    setLevel();
+  };
   const setFloor = value => {
     if (!Number.isFinite(value)) return;
     floor = percent(value);
@@ -247,6 +252,7 @@
   const state = () => context?.state === 'running' && !isStalled() ? 'running' : 'blocked';
 
   const tell = () => {
+    dress();
     const detail = {state: state(), isHidden: document.hidden, volume: volume(), floor};
     if (JSON.stringify(detail) === told) return;
     told = JSON.stringify(detail);
@@ -430,6 +436,8 @@
     const line = at('sound-untested');
     const isDue = !isTested() && location.pathname !== PAGE;
     if (line && line.hidden === isDue) line.hidden = !isDue;
+    const level = at('sound-level'), words = `Sound ${volume()} %`;
+    if (level && level.textContent !== words) level.textContent = words;
     const place = at('sound-volume');
     if (place && !place.firstChild) slider(place);
   };

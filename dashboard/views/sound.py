@@ -42,6 +42,17 @@ def untested() -> Component:
     )
 
 
+def level() -> Component:
+    """The way to the sound from every page; sound.js adds the volume."""
+    return dcc.Link(
+        "Sound",
+        id=ids.SOUND_LEVEL,
+        href=PATH,
+        className="sound-level",
+        title="Volume and test of this screen",
+    )
+
+
 def carried() -> list[Component]:
     """What every page carries unseen: the floor, and what this screen has to say of its sound."""
     return [

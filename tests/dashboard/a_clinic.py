@@ -297,6 +297,7 @@ def a_clinic(
     is_simulated: bool = True,
     is_tls: bool = False,
     has_screens: bool = True,
+    database: Any = None,
     **hub: Any,
 ) -> Clinic:
     clock = clock or WallClock()
@@ -309,7 +310,7 @@ def a_clinic(
         desk=FakeDesk(),
         snapshot=lambda: engine.snapshot,
         hub=live,
-        database=None,  # type: ignore[arg-type]  # no page here reads the record
+        database=database,  # most pages read no record
         clock=clock,
         site=site,
         screens=Screens(screens) if has_screens else None,

@@ -19,12 +19,19 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserType, Page, Route, expect
+from playwright.sync_api import Browser, BrowserType, Locator, Page, Route, expect
+from sqlalchemy import select
+from sqlmodel import col
 
 import dashboard
-from tests.e2e.clinics import Demo, Running
-from tests.e2e.conftest import SignIn
-from tests.e2e.screens import Screen, until
+from clinical.alarms import AlarmKind, AlarmPriority
+from clinical.sign_off import Actor, Role
+from clinical.snapshot import Sound
+from dashboard.pages import sound as sound_page
+from storage.database import Database, migrate, open_database
+from storage.models import AuditRow
+from tests.dashboard.a_clinic import NURSE, PAGES, PASSWORD, QUICK, Clinic, a_clinic, served
+from tests.e2e.screens import until
 
 RATE = 48_000
 ASSETS = Path(dashboard.__file__).parent / "assets"
@@ -508,105 +515,146 @@ def test_a_device_that_goes_away_is_noticed_and_another_is_tried(page):
     assert live.evaluate("ear.context !== gone && vigilSound.state() === 'running'")
 
 
-# In a clinic.
+# In a clinic, with an engine that says what the test wants.
 
 
-def audited(clinic: Running) -> list[dict[str, Any]]:
-    """What the record says of tests of the sound, in their order."""
-    rows = clinic.rows("SELECT by, detail FROM audit_log WHERE action = 'sound_test' ORDER BY id")
-    return [{"by": by, **json.loads(detail)} for by, detail in rows]
+@dataclass(frozen=True, slots=True)
+class House:
+    """A server with a record, where a nurse and a director have accounts."""
+
+    clinic: Clinic
+    url: str
+    database: Database
+
+    def tests(self) -> list[dict[str, Any]]:
+        """What the record says of tests of the sound, in their order."""
+        with self.database.reading() as db:
+            rows = db.scalars(select(AuditRow).order_by(col(AuditRow.id)))
+            return [
+                {"by": row.by, **json.loads(row.detail)}
+                for row in rows
+                if row.action == "sound_test"
+            ]
+
+    def sound(self, chair: int, now: Sound | None) -> None:
+        self.clinic.engine.change(chair, (), "sound", sound=now)
+
+    def sign_in(self, page: Page, actor: Actor = NURSE, path: str = "/") -> Page:
+        """As a person does, with the ear of the test beside the loudspeaker."""
+        page.add_init_script(EAR)
+        page.goto(f"{self.url}/login?next={path}")
+        page.get_by_label("Name").fill(actor.user)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        return page
 
 
-def opened(screen: Screen, path: str) -> Page:
-    """The page, with the ear of the test beside its loudspeaker."""
-    screen.page.add_init_script(EAR)
-    screen.open(path)
-    return screen.page
-
-
-def until_heard(page: Page, within_s: float = 10) -> None:
-    page.wait_for_function("() => loudness() > 0.01", timeout=1000 * within_s, polling=20)
-
-
-def until_quiet(page: Page, within_s: float = 15) -> None:
-    page.wait_for_function("() => loudness() === 0", timeout=1000 * within_s, polling=20)
+DIRECTOR = Actor("dora", "Dora Klein", Role.DIRECTOR)
+ALARM = Sound(AlarmPriority.HIGH, AlarmKind.PHYSIOLOGICAL)
 
 
 @pytest.fixture
-def untested(demo: Demo, sign_in: SignIn) -> Screen:
-    """A person who has just signed in, at a screen that nobody has tested since."""
-    return sign_in(demo, path=None, is_sound_tested=False)
+def house(tmp_path: Path, page: Page) -> Iterator[House]:
+    url = f"sqlite:///{tmp_path / 'vigil.sqlite'}"
+    migrate(url)
+    database = open_database(url)
+    clinic = a_clinic(pages=(*PAGES, sound_page), database=database)
+    clinic.people.accounts[DIRECTOR.user] = (DIRECTOR, QUICK.hash(PASSWORD))
+    with served(clinic.app) as at:
+        yield House(clinic, f"http://{at}", database)
+        page.goto("about:blank")
+    database.close()
 
 
-def test_the_sound_is_tested_after_the_sign_in_and_the_result_recorded(demo, untested, picture):
-    page, before = opened(untested, "/review"), len(audited(demo))
+def until_heard(page: Page) -> None:
+    page.wait_for_function("() => window.loudness?.() > 0.01", polling=20)
+
+
+def until_quiet(page: Page) -> None:
+    page.wait_for_function("() => window.loudness?.() === 0", polling=20)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def test_the_sound_is_tested_after_the_sign_in_and_the_result_recorded(house, page):
+    house.sign_in(page, path="/who")
     line = page.locator("#sound-untested")
     expect(line).to_be_visible()
     line.get_by_role("link", name="Test").click()
     expect(page.get_by_role("heading", name="Can you hear an alarm here?")).to_be_visible()
     expect(line).to_be_hidden()
-    heard = untested.button("I heard and saw all three")
+    heard = button(page, "I heard and saw all three")
     for priority in ("low", "medium", "high"):
         heard.click()
         expect(page.locator("#sound-said")).to_have_text("Play all three first.")
-        untested.button(f"Play {priority}").click()
+        until_quiet(page)
+        button(page, f"Play {priority}").click()
         expect(page.locator("[data-playing]")).to_have_count(1)
         expect(page.locator(f'[data-tone="{priority}"]')).to_have_attribute("data-playing", "true")
         until_heard(page)
-    picture(untested, "sound-test")
-    page.wait_for_function("() => vigilSound.volume() === 80")
     heard.click()
-    page.wait_for_url("**/review")
+    page.wait_for_url("**/who")
     expect(line).to_be_hidden()
-    *_, last = audited(demo)
-    assert len(audited(demo)) == before + 1
-    assert (last["by"], last["result"], last["volume_pct"]) == (
-        demo.accounts["nurse"].user,
-        "heard",
-        80,
-    )
-    assert last["played"] == ["low", "medium", "high"]
+    played = ["low", "medium", "high"]
+    told = {"result": "heard", "volume_pct": 80, "state": "running", "played": played}
+    assert house.tests() == [{"by": NURSE.user, **told}]
     page.reload()
-    expect(page.get_by_role("grid")).to_be_visible()
-    expect(line).to_be_hidden()  # until the next sign-in
-
-
-def test_the_test_is_skipped_with_one_click_and_that_is_recorded(demo, untested, picture):
-    page, before = opened(untested, "/"), len(audited(demo))
-    line = page.locator("#sound-untested")
+    expect(button(page, "Ask")).to_be_visible()
+    expect(line).to_be_hidden()
+    button(page, "Sign out").click()
+    house.sign_in(page)  # whoever comes next tests it again
     expect(line).to_be_visible()
-    picture(untested, "sound-untested")
+
+
+def test_the_test_is_skipped_with_one_click_and_that_is_recorded(house, page):
+    house.sign_in(page)
+    line = page.locator("#sound-untested")
     line.get_by_role("button", name="Skip").click()
     expect(line).to_be_hidden()
-    assert [each["result"] for each in audited(demo)[before:]] == ["skipped"]
+    assert [each["result"] for each in house.tests()] == ["skipped"]
     assert urlsplit(page.url).path == "/"
 
 
-def test_a_screen_that_was_not_heard_goes_on_asking(demo, untested):
-    page, before = opened(untested, "/sound"), len(audited(demo))
-    untested.button("I did not").click()
+def test_a_screen_that_was_not_heard_goes_on_asking(house, page):
+    house.sign_in(page, path="/sound")
+    button(page, "I did not").click()
     expect(page.locator("#sound-said")).to_contain_text("Rely on the bedside monitor's alarms")
-    assert [each["result"] for each in audited(demo)[before:]] == ["not heard"]
-    untested.open("/")
+    assert [each["result"] for each in house.tests()] == ["not heard"]
+    page.goto(f"{house.url}/")
     expect(page.locator("#sound-untested")).to_be_visible()
 
 
-def test_no_screen_goes_below_the_floor_that_the_director_sets(demo, sign_in, picture):
-    director = sign_in(demo, "director", "/sound")
-    field = director.page.get_by_label("Lowest volume")
-    field.fill("90")
-    director.button("Set the floor").click()
-    expect(director.page.get_by_text("No screen can be turned below 90 %")).to_be_visible()
-    director.page.wait_for_function("() => vigilSound.volume() === 90")
-    picture(director, "sound-director")
-    nurse = sign_in(demo, "nurse", "/sound")
-    expect(nurse.page.get_by_label("Lowest volume")).to_have_count(0)
-    nurse.page.wait_for_function("() => vigilSound.volume() === 90")
-    nurse.page.get_by_label("Volume").fill("10")
-    assert nurse.page.evaluate("vigilSound.volume()") == 90
-    field.fill("50")
-    director.button("Set the floor").click()
-    director.page.wait_for_function("() => vigilSound.volume() === 80")
+def test_no_screen_goes_below_the_floor_that_the_director_sets(house, page, new_context):
+    house.sign_in(page, DIRECTOR, "/sound")
+    page.get_by_label("Lowest volume").fill("90")
+    button(page, "Set the floor").click()
+    expect(page.get_by_text("No screen can be turned below 90 %")).to_be_visible()
+    expect(page.locator("#sound-level")).to_have_text("Sound 90 %")
+    nurse = house.sign_in(new_context().new_page(), NURSE, "/sound")
+    expect(nurse.locator("#sound-level")).to_have_text("Sound 90 %")
+    nurse.get_by_label("Volume", exact=True).fill("10")
+    assert nurse.evaluate("vigilSound.volume()") == 90
+    expect(nurse.get_by_label("Lowest volume")).to_have_count(0)
+    nurse.goto("about:blank")
+
+
+def test_the_worst_alarm_of_all_chairs_is_heard_on_every_page_until_it_is_answered(house, page):
+    house.sign_in(page, path="/chair/2")
+    expect(page.locator("#sound-level")).to_have_text("Sound 80 %")
+    house.sound(1, ALARM)  # no chair of this page
+    until_heard(page)
+    house.sound(1, None)
+    until_quiet(page)
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_page_that_is_opened_sounds_what_sounds_already(house, page, is_paused):
+    house.sound(1, None if is_paused else ALARM)
+    house.sign_in(page)
+    expect(page.locator("#sound-level")).to_have_text("Sound 80 %")
+    (until_quiet if is_paused else until_heard)(page)
 
 
 WARNS = """addEventListener('DOMContentLoaded', () => {
@@ -623,11 +671,10 @@ WARNS = """addEventListener('DOMContentLoaded', () => {
 });"""
 
 
-def test_a_browser_that_holds_the_sound_back_says_so_until_it_is_touched(wary, demo):
+def test_a_browser_that_holds_the_sound_back_says_so_until_it_is_touched(house, wary):
     """The page says on the console what it shows: to ask it by Playwright counts as a touch."""
-    context = wary.new_context(base_url=demo.url)
-    account = demo.accounts["nurse"]
-    context.request.post("/login", form={"user": account.user, "password": account.password})
+    context = wary.new_context(base_url=house.url)
+    context.request.post("/login", form={"user": NURSE.user, "password": PASSWORD})
     page = context.new_page()
     page.add_init_script(WARNS)
     with page.expect_console_message(lambda said: " at " in said.text) as warned:
@@ -637,11 +684,15 @@ def test_a_browser_that_holds_the_sound_back_says_so_until_it_is_touched(wary, d
     with page.expect_console_message(lambda said: said.text == "hidden"):
         page.mouse.click(*map(float, where.split()))
     assert page.evaluate("vigilSound.state()") == "running"
+    page.goto("about:blank")
 
 
-def test_a_high_alarm_of_a_chair_is_heard_until_somebody_has_seen_it(alarmed):
-    page = opened(alarmed, "/")
-    until_heard(page)
+# In a clinic as it is.
+
+
+def test_a_high_alarm_of_a_patient_is_heard_until_somebody_has_seen_it(alarmed):
+    page = alarmed.page
+    page.add_init_script(EAR)
     alarmed.open("/chair/1")
     until_heard(page)
     acknowledge = page.get_by_role("button", name=re.compile("^Acknowledge")).first
