@@ -138,7 +138,7 @@ def page(site: Site, version: str, screen: Screen) -> str:
         site,
         version,
         "paired",
-        f"""<div id="dead-man" role="alert">SCREEN NOT LIVE – look at the bedside monitors</div>
+        f"""<div id="dead-man"><span>SCREEN NOT LIVE – look at the bedside monitors</span></div>
 <div id="not-live" role="alert" hidden></div>
 <header class="bar">
 <strong>{escape(site.clinic)}</strong><span class="dim">{escape(screen.name)}</span>

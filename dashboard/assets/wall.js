@@ -108,7 +108,7 @@
     setInterval(() => say(at('clock'), timeOfDay(new Date())), 250);
     navigator.serviceWorker?.register('/wall/worker.js', {scope: '/wall'}).catch(() => {});
     hide();
-    tell();
+    setTimeout(tell, SEEN_EVERY_MS / 4); // by then it has heard the server, and can say so
   } else {
     pair();
   }

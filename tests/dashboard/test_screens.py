@@ -532,10 +532,10 @@ def test_the_page_says_what_it_is_and_that_it_is_not_live_before_any_script_runs
     text = wall.page(site, "v", Screen(uuid4(), "Ward <b>", "eva", NOON, NOON))
     assert "SIMULATED DATA" in text
     assert "the bedside monitor's own alarms stay primary" in text
-    assert '<div id="dead-man" role="alert">SCREEN NOT LIVE' in text
+    assert '<div id="dead-man"><span>SCREEN NOT LIVE' in text
     assert "Ward &lt;b&gt;" in text
     style = (wall.ASSETS / "wall.css").read_text()
-    assert "animation: fall 1ms linear 5s forwards" in style
+    assert "animation: fall 5s steps(1, jump-end) forwards" in style
 
 
 def test_no_page_of_dash_loads_the_walls_scripts():

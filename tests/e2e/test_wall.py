@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -122,6 +123,41 @@ def test_the_bar_falls_where_the_script_of_the_numbers_has_died(ward, hung):
     wall.page.evaluate(DEAF)
     expect(bar).to_have_css("opacity", "1", timeout=NOTICED_MS + 1000)
     expect(bar).to_contain_text("SCREEN NOT LIVE")
+
+
+HANG = "setTimeout(() => { const at = Date.now(); while (Date.now() - at < 9000); }, 0)"
+HUNG_MS = 8000
+ALARM_RED = [165, 15, 27]
+# The colour of a picture near its upper edge, where the bar is.
+COLOUR = """async picture => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${picture}`;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+  canvas.drawImage(image, 0, 0);
+  return [...canvas.getImageData(8, 8, 1, 1).data].slice(0, 3);
+}"""
+
+
+def test_the_bar_falls_where_the_page_hangs_in_a_script(hung):
+    """Nothing of the page runs then: what is seen is what the browser still paints by itself."""
+    wall, director = hung
+    director.page.goto("about:blank")
+    pictures: list[str] = []
+    debugger = wall.page.context.new_cdp_session(wall.page)
+
+    def painted(frame: dict[str, Any]) -> None:
+        pictures.append(frame["data"])
+        debugger.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+
+    debugger.on("Page.screencastFrame", painted)
+    debugger.send("Page.startScreencast", {"format": "png"})
+    debugger.send("Runtime.evaluate", {"expression": HANG})
+    director.page.wait_for_timeout(HUNG_MS)
+    assert director.page.evaluate(COLOUR, pictures[-1]) == ALARM_RED
+    debugger.send("Page.stopScreencast")
+    wall.until_live(CALM)
+    expect(wall.page.locator("#dead-man")).to_have_css("opacity", "0")
 
 
 def test_a_removed_screen_goes_dark_with_words_and_can_be_paired_again(ward, hung, request):
