@@ -84,7 +84,7 @@
       if (mine !== socket) return;
       socket = null;
       setLive(false);
-      if (event.code === 1008) return signIn();
+      if (event.code === 1008 && signIn()) return;
       if (!wasOpen) fetch('/live/signed-in').catch(() => {}); // a 401 leads to the sign-in page
       retry = setTimeout(open, Math.min(RETRY_AT_MOST_MS, wait * (0.75 + Math.random() / 2)));
       wait = Math.min(RETRY_AT_MOST_MS, wait * 1.6);
@@ -115,8 +115,9 @@
 
   const signIn = () => {
     const left = new CustomEvent('vigil:signed-out', {cancelable: true});
-    if (!document.dispatchEvent(left)) return;
+    if (!document.dispatchEvent(left)) return false;
     location.assign('/login?next=' + encodeURIComponent(location.pathname + location.search));
+    return true;
   };
 
   const fetched = window.fetch;
