@@ -336,7 +336,7 @@ def seen_by_second(ward: Ward) -> list[tuple[str, bool]]:
 
 
 # Where everything below the strip stands.
-BOXES = """() => [...document.querySelectorAll('.tile, .vital, .number, .alarm-line')].map(el => {
+BOXES = """() => [...document.querySelectorAll('.tile, .vital, .digits > .number, .alarm-line')].map(el => {
   const {x, y, width, height} = el.getBoundingClientRect();
   return [x, y, width, height].map(Math.round).join();
 })"""
