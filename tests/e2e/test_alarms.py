@@ -336,10 +336,13 @@ def seen_by_second(ward: Ward) -> list[tuple[str, bool]]:
 
 
 # Where everything below the strip stands.
-BOXES = """() => [...document.querySelectorAll('.tile, .vital, .digits > .number, .alarm-line')].map(el => {
-  const {x, y, width, height} = el.getBoundingClientRect();
-  return [x, y, width, height].map(Math.round).join();
-})"""
+BOXES = """() => {
+  const placed = document.querySelectorAll('.tile, .vital, .digits > .number, .alarm-line');
+  return [...placed].map(el => {
+    const {x, y, width, height} = el.getBoundingClientRect();
+    return [x, y, width, height].map(Math.round).join();
+  });
+}"""
 
 
 def test_a_high_alarm_is_on_every_page_at_once_and_stops_flashing_when_it_is_seen(
