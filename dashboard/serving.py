@@ -102,7 +102,7 @@ def serve(clinic: Clinic, listener: socket.socket, on_ready: Callable[[], None])
             app,
             ws="websockets-sansio",
             ws_per_message_deflate=False,  # a number is some 100 bytes: compressing only delays it
-            ws_max_size=4096,  # a screen only listens
+            ws_max_size=4096,  # a screen only says which alarms it shows
             log_level="warning",
             timeout_graceful_shutdown=GRACE_S,
         ),
