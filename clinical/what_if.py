@@ -32,6 +32,7 @@ from clinical.record import (
     AlarmEvent,
     AlarmSwitched,
     AudioChanged,
+    AudioState,
     BaselineLocked,
     CuffOrdered,
     Fact,
@@ -390,6 +391,19 @@ class _Replay:
         self._step(Observed(observations, at, monitor=name), at)
 
     def _step(self, event: Event, now: datetime) -> None:
+        """Step with ``event``; while a chair is silent also when each delay before it ended, for a
+        new high alarm breaks the silence, and each change says whether there was one."""
+        session = self._state.session
+        while session is not None and (end := self._calm.changes_at) < now - LATENESS:
+            if session.audio_at(end) is AudioState.ON:
+                break
+            self._take(Tick(), end + LATENESS)
+            if self._calm.changes_at <= end:
+                break
+            session = self._state.session
+        self._take(event, now)
+
+    def _take(self, event: Event, now: datetime) -> None:
         self._state, effects, _due = self._rules.step(self._state, event, now)
         facts = effects.facts if effects.commit is None else (*effects.facts, *effects.commit[1])
         self._facts += [fact for fact in facts if not isinstance(fact, Vitals | Reading)]

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from clinical.alarms import AlarmLimit, AlarmPriority
+from clinical.alarms import AlarmLimit, AlarmPriority, Direction
 from clinical.phases import SessionPhase
 from clinical.snapshot import SessionView
 from clinical.vitals import NATURE, Metric
@@ -239,7 +239,8 @@ def _shape(mark: Mark, x: Callable[[datetime], Any]) -> dict[str, Any]:
 
 
 def _limit_lines(limits: Sequence[AlarmLimit]) -> list[dict[str, Any]]:
-    """The medium limits of a few signs, as thin lines over the whole width."""
+    """The medium limits of a few signs, as thin lines over the whole width; of several in one
+    direction the one that is reached first."""
     return [
         {
             "type": "line",
@@ -253,15 +254,27 @@ def _limit_lines(limits: Sequence[AlarmLimit]) -> list[dict[str, Any]]:
             "opacity": 0.6,
             "line": {"color": GREY, "width": 1, "dash": "dash"},
             "label": {
-                "text": f"{NATURE[limit.metric].label} {limit.operator} {limit.value:g}",
+                "text": f"{NATURE[limit.metric].label} {limit.words}",
                 "textposition": "end",
                 "yanchor": "bottom",
                 "font": {"size": 11},
             },
         }
-        for limit in limits
-        if limit.metric in LIMITED and limit.priority is AlarmPriority.MEDIUM
+        for limit in _reached_first(limits)
     ]
+
+
+def _reached_first(limits: Sequence[AlarmLimit]) -> list[AlarmLimit]:
+    first: dict[tuple[Metric, Direction], AlarmLimit] = {}
+    for limit in limits:
+        is_drawn = limit.metric in LIMITED and limit.priority is AlarmPriority.MEDIUM
+        if not is_drawn or limit.beside is not None:
+            continue
+        key = (limit.metric, limit.direction)
+        outward = 1 if limit.direction is Direction.HIGH else -1
+        if key not in first or limit.value * outward < first[key].value * outward:
+            first[key] = limit
+    return [*first.values()]
 
 
 def _plain(text: str) -> str:

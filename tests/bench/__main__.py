@@ -6,7 +6,7 @@ import argparse
 import sys
 from fnmatch import fnmatch
 
-from tests.bench import alarm, commit, decoder, engine, links, live, past, start
+from tests.bench import alarm, commit, decoder, engine, links, live, past, start, what_if
 from tests.bench.report import PAGE, Options, Row, Table, page, shown, store, stored
 
 TABLES: tuple[Table, ...] = (
@@ -17,6 +17,7 @@ TABLES: tuple[Table, ...] = (
     engine.TABLE,
     commit.TABLE,
     past.TABLE,
+    what_if.TABLE,
     start.TABLE,
 )
 CELLS = {name: table for table in TABLES for name in table.cells}

@@ -65,14 +65,14 @@ def open_session(options: Options) -> list[Row]:
         data = Path(folder) / "data"
         data.mkdir()
         url = f"sqlite:///{data / 'vigil.sqlite'}"
-        public_id = _write_session(url)
+        public_id = write_session(url)
         rows = [*_on_the_server(url, public_id, times)]
         with Child("server", folder, "0") as server, screen.a_browser() as found:
             told = server.tells(START_WITHIN_S)
             return [*rows, *_on_the_screen(found, told, public_id, times)]
 
 
-def _write_session(url: str) -> str:
+def write_session(url: str) -> str:
     """Rehearse a visit of an hour, a record a second, into the record; return its public id."""
     migrate(url)
     begun = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)

@@ -21,7 +21,7 @@ def test_the_list_names_every_cell(capsys):
     named = capsys.readouterr().out.split()
     assert named == list(CELLS)
     assert {"live-1x1", "live-16x20", "decoder", "engine", "commit"} <= set(named)
-    assert {"nine-links", "open-session", "start"} <= set(named)
+    assert {"nine-links", "open-session", "what-if", "start"} <= set(named)
 
 
 def test_an_unknown_cell_is_refused_before_anything_is_measured(capsys):

@@ -158,6 +158,21 @@ def test_only_medium_limits_are_lines_so_that_the_curve_is_seen():
     assert [shape["label"]["text"] for shape in layout["shapes"]] == ["HR > 120"]
 
 
+def test_of_two_limits_of_one_sign_the_line_is_the_one_that_is_reached_first():
+    def of_rate(operator: Operator, value: float, change: float | None = None) -> AlarmLimit:
+        medium = AlarmPriority.MEDIUM
+        return AlarmLimit(Metric.HEART_RATE, operator, value, medium, 10.0, change=change)
+
+    rate = [
+        of_rate(Operator.ABOVE, 120),
+        of_rate(Operator.AT_OR_ABOVE, 98, change=0.4),
+        of_rate(Operator.BELOW, 50),
+    ]
+    layout = trend.annotated([], rate, lambda when: when)
+    lines = [shape["label"]["text"] for shape in layout["shapes"]]
+    assert lines == ["HR >= 98 (+40 %)", "HR < 50"]
+
+
 def test_names_that_would_cover_each_other_stand_on_two_lines():
     marks = [trend.Mark(AT + timedelta(minutes=m), "x") for m in (0, 1, 60, 100)]
     shifts = [each["yshift"] for each in trend.annotated(marks, [], lambda w: w)["annotations"]]

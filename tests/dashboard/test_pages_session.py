@@ -1,0 +1,99 @@
+"""Does the page of a past session show the limits it ran under, and answer what would have been?"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clinical.alarms import AlarmPriority, Direction
+from clinical.catalog.presets import shipped
+from clinical.vitals import Metric
+from dashboard.pages import session as page
+from dashboard.views import review as view_of
+from dashboard.what_if import Replays
+from storage.database import open_database
+from storage.sessions import find_session
+from tests.clinical.test_what_if import move, rising
+from tests.dashboard.test_alarm_log import written
+from tests.dashboard.test_views_board import words
+
+CLINICS = ("ketamine-adult", 101)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder: Path = tmp_path_factory.mktemp("record")
+    chair = rising()
+    move(chair, "heart_rate", "low", "medium", 45)
+    written(folder, chair)
+    database = open_database(f"sqlite:///{folder / 'vigil.sqlite'}")
+    yield SimpleNamespace(database=database, presets=shipped)
+    database.close()
+
+
+def past(services: Any, presets: Any = None) -> view_of.Past:
+    with services.database.reading() as db:
+        return page.past_session(db, find_session(db, 1), {}, presets)
+
+
+def test_the_limits_are_those_of_the_edition_with_what_was_moved_and_the_baseline(services: Any):
+    shown = past(services)
+    moved = [limit for limit in shown.limits if limit.is_adjusted]
+    assert [(limit.metric, limit.value) for limit in moved] == [(Metric.HEART_RATE, 45.0)]
+    assert any(limit.change is not None for limit in shown.limits)
+    own = shown.own[Metric.HEART_RATE, Direction.LOW, AlarmPriority.MEDIUM]
+    assert own == 50.0
+    said = words(view_of.session(shown, zone=None))
+    assert "< 45 for 10 s (preset 50)" in said.replace("  ", " ")
+    assert "Limit moved" in said
+    assert "HR low, medium: 50 to 45: usual for her" in said
+
+
+def test_an_edition_of_the_clinic_is_found_and_one_that_is_gone_is_not_made_up(services: Any):
+    adult = shipped().edition("ketamine-adult", 2)
+    with services.database.reading() as db:
+        row = find_session(db, 1)
+        db.expunge(row)
+        row.preset_version = CLINICS[1]
+        clinics = replace(adult, version=CLINICS[1], limits=adult.limits[:1], relative=())
+        found = page.past_session(db, row, {}, shipped().also([clinics]))
+        gone = page.past_session(db, row, {}, shipped())
+    assert [limit.value for limit in found.limits] == [adult.limits[0].value]
+    assert found.edition == CLINICS
+    assert gone.limits == ()
+
+
+def ask(services: Any, preset: Any, delay_s: Any, path: str = "/review/1") -> Any:
+    return asyncio.run(page.asked(services, Replays(), preset, delay_s, path))
+
+
+def test_what_would_have_been_stands_beside_what_was(services: Any):
+    found = ask(services, "ketamine-adult:1", 45)
+    said = " ".join(words(part) for part in found)
+    assert "HR high" in said
+    assert "not moved here" in said
+    classes = str(found[-1])
+    assert "is-only-then" in classes
+
+
+@pytest.mark.parametrize(
+    ("preset", "delay_s", "path", "why"),
+    [
+        ("child:1", 0, "/review/1", "there is no such preset"),
+        (None, 0, "/review/1", "there is no such preset"),
+        ("/etc/passwd.toml", 0, "/review/1", "there is no such preset"),
+        ("ketamine-adult:1", "5", "/review/1", "expected a number of seconds"),
+        ("ketamine-adult:1", -5, "/review/1", "expected 0 to 120 seconds, got -5"),
+        ("ketamine-adult:1", float("nan"), "/review/1", "expected 0 to 120 seconds"),
+        ("ketamine-adult:1", None, "/review/77", "there is no session 77"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(
+    services: Any, preset: Any, delay_s: Any, path: str, why: str
+):
+    assert f"No answer: {why}" in words(ask(services, preset, delay_s, path))
