@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
+from plotly.utils import PlotlyJSONEncoder
 
+from clinical.alarms import AlarmPriority, Direction
 from clinical.catalog.loader import load_statements
 from clinical.catalog.presets import shipped
 from clinical.checklist import Finding, Verdict
 from clinical.commands import (
     AcknowledgeAlarm,
+    AdjustLimits,
     AnswerItem,
     ChangePhase,
+    LimitAsked,
     LockBaseline,
     OutcomeKind,
+    PauseAudio,
+    PlaceProbe,
     SignStatement,
     StartSession,
+    SwitchAlarm,
+    SwitchAudio,
 )
 from clinical.phases import SessionPhase
-from clinical.record import ItemAnswered
-from clinical.sign_off import SignMethod
-from dashboard.pages import board, chair, click
-from dashboard.views import controls, signature
+from clinical.record import AudioState, CallStage, ItemAnswered, LimitChanged
+from clinical.sign_off import Role, SignMethod
+from clinical.snapshot import AudioView, CallView, SessionView
+from clinical.vitals import Metric
+from dashboard.pages import asks, board, chair, click
+from dashboard.views import controls, limits, open_alarms, signature
 from dashboard.views.panel import Form, Panel
 from tests.dashboard.a_clinic import (
     NOON,
@@ -47,6 +58,23 @@ from tests.dashboard.a_clinic import (
 FORM = str(uuid4())
 BESIDE = chair.Behind(shipped())
 RECOVERING = session(SessionPhase.RECOVERY, missing=("the hand-over",))
+
+
+def words(content) -> str:
+    """All that stands in it, labels too."""
+    found = json.loads(json.dumps(list(content), cls=PlotlyJSONEncoder))
+
+    def texts(part) -> Iterator[str]:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            for each in part:
+                yield from texts(each)
+        elif isinstance(part, dict):
+            props = part.get("props", {})
+            yield from texts([props.get("label"), props.get("children")])
+
+    return "".join(texts(found))
 
 
 def panels(view) -> list[Panel]:
@@ -176,6 +204,182 @@ def test_the_axis_of_the_trend_grows_by_five_minutes_at_once(view):
     assert marks != chair.trend_marks(view, NOON + timedelta(seconds=301))
 
 
+# What is asked of the alarms.
+
+SYS_HIGH = (Metric.NIBP_SYSTOLIC, Direction.HIGH, AlarmPriority.MEDIUM)
+ADULT = shipped().newest("ketamine-adult")
+BASELINE = session().baseline
+
+
+def limited(moved=None, **fields) -> SessionView:
+    """A session under the adult limits, with those in ``moved`` where they were moved to."""
+    facts = {"limits": ADULT.in_force(BASELINE, moved or {}), "bounds": ADULT.bounds}
+    return session(preset_version=ADULT.version, **{**facts, **fields})
+
+
+@pytest.mark.parametrize(
+    ("about", "what", "fields", "expected", "says"),
+    [
+        ("sound", "pause:120", {}, PauseAudio, {"seconds": 120}),
+        ("sound", "end", {}, PauseAudio, {"seconds": 0}),
+        ("sound", "off", {"reason": " MRI "}, SwitchAudio, {"is_off": True, "reason": "MRI"}),
+        ("sound", "on", {"reason": None}, SwitchAudio, {"is_off": False}),
+        (
+            *("signs", "off", {"metric": "spo2", "reason": "cold"}, SwitchAlarm),
+            {"metric": "spo2", "is_off": True, "reason": "cold"},
+        ),
+        ("signs", "on:spo2", {"metric": "hr"}, SwitchAlarm, {"metric": "spo2", "is_off": False}),
+        ("probe", "yes", {}, PlaceProbe, {"is_on_cuff_arm": True}),
+        ("limits", "change", {"reason": "tall"}, AdjustLimits, {"limits": (), "reason": "tall"}),
+    ],
+)
+def test_each_button_asks_what_it_says(about, what, fields, expected, says):
+    command = asks.command_of(about, what, fields, (), FORM, NURSE, 2)
+    assert type(command) is expected
+    assert command.chair == 2
+    assert {name: getattr(command, name) for name in says} == says
+
+
+def test_only_the_limits_that_differ_are_asked_for():
+    current = limited({SYS_HIGH: 170.0})
+    standing = {key: now.value for key, (now, _own) in limits.movable(current, ADULT).items()}
+    assert asks.moved_of(current, ADULT, standing) == []
+    asked = asks.moved_of(current, ADULT, {**standing, SYS_HIGH: 165})
+    assert asked == [LimitAsked("nibp_systolic", "high", "medium", 165.0)]
+
+
+def test_the_fields_are_filled_with_the_presets_numbers_or_those_of_the_baseline():
+    current = limited({SYS_HIGH: 170.0})
+    back = asks.filled(limits.PRESET, current, ADULT)
+    assert back[SYS_HIGH] == 160
+    assert asks.moved_of(current, ADULT, back) == [
+        LimitAsked("nibp_systolic", "high", "medium", 160.0)
+    ]
+    proposed = asks.filled(limits.SUGGESTED, current, ADULT)
+    assert proposed[SYS_HIGH] == round(124 * 0.86 + 38)
+    assert set(proposed) < set(back)
+    assert asks.filled(limits.SUGGESTED, replace(current, baseline=None), ADULT) == back
+
+
+def test_what_will_change_is_said_before_anybody_confirms_it():
+    current = limited()
+    nothing = limits.will_change(current, ADULT, {})
+    assert "Nothing is changed yet" in words(nothing)
+    told = words(limits.will_change(current, ADULT, {SYS_HIGH: 172}))
+    assert "SYS high, medium: > 160 becomes > 172" in told
+    assert "Not allowed" not in told
+    beyond = words(limits.will_change(current, ADULT, {SYS_HIGH: 230}))
+    assert "Not allowed" in beyond
+    assert "140 to 190" in beyond
+    assert "a number is missing" in words(limits.will_change(current, ADULT, {SYS_HIGH: ""}))
+
+
+def test_a_moved_limit_names_the_preset_and_who_moved_it_when_and_why():
+    changed = LimitChanged(UUID(int=7), NOON, "ana", *SYS_HIGH, 160, 170, "known hypertensive")
+    current = limited({SYS_HIGH: 170.0})
+    told = words(limits.table(current, ADULT, {SYS_HIGH: changed}, UTC, Form(FORM, 0)))
+    assert "> 170 moved" in told
+    assert "preset 160 – ana, 12:00 – known hypertensive" in told
+    assert "(+40 %) with SYS >= 160" in told
+    assert "1 moved for this session" in words(limits.head(current, ADULT))
+    without = replace(current, lacks_baseline=True)
+    assert "No baseline: relative limits are off" in words(limits.head(without, ADULT))
+
+
+@pytest.mark.parametrize(
+    ("alarmed", "says"),
+    [
+        ({"worst": 188.0}, "Since 12:00:00"),
+        ({"needs_repeat": True}, "Take the blood pressure again"),
+        ({"confirmed_at": NOON}, "Confirmed by a second reading at 12:00:00"),
+        ({"is_latched": True}, "has ended, and nobody has said that they saw it"),
+        ({"calls": (CallView(CallStage.PROMPT, "", NOON),)}, "think about stopping the infusion"),
+        (
+            {"calls": (CallView(CallStage.SECOND, "kim", NOON),)},
+            "Called kim at 12:00:00 – not seen",
+        ),
+        (
+            {"calls": (CallView(CallStage.SECOND, "kim", NOON, NOON),)},
+            "Called kim at 12:00:00 – seen at 12:00:00",
+        ),
+        ({"calls": (CallView(CallStage.SECOND, "", NOON),)}, "no second person is named"),
+        ({"shown_to": ("ana", "screen: Hall")}, "On screen: ana, Hall"),
+        ({"is_on_all_screens": True}, "On all screens: none has confirmed it yet"),
+    ],
+)
+def test_an_alarm_says_how_far_it_has_come_and_who_knows(alarmed, says):
+    assert says in words(open_alarms.life(alarm(1, **alarmed), UTC, Form(FORM, 0)))
+
+
+def test_nobody_is_told_to_think_of_stopping_who_has_answered():
+    calls = (CallView(CallStage.PROMPT, "", NOON), CallView(CallStage.SECOND, "kim", NOON))
+    seen = alarm(1, calls=calls, acknowledged_by="ana", acknowledged_at=NOON)
+    told = words(open_alarms.life(seen, UTC, Form(FORM, 0)))
+    assert "Seen by ana at 12:00:00" in told
+    assert "stopping" not in told
+    assert "Called" not in told
+
+
+def test_what_becomes_of_an_alarm_leaves_its_button_where_it_is(view):
+    before = shown(replace(view, session=limited(), alarms=(alarm(1),)))
+    told = alarm(1, worst=190.0, shown_to=("ana",), calls=(CallView(CallStage.SECOND, "k", NOON),))
+    after = shown(replace(view, session=limited(), alarms=(told,)))
+    assert after["alarms"] == before["alarms"]
+    assert {name for name in before if before[name] != after[name]} == {
+        f"alarm:{UUID(int=1)}",
+        f"life:{UUID(int=1)}",
+    }
+    latched = shown(replace(view, session=limited(), alarms=(replace(told, is_latched=True),)))
+    assert latched["alarms"] != before["alarms"]  # the button says Reset
+
+
+def test_another_patient_gets_empty_fields(view):
+    names = ("reason", "sound-off", "switch-off", "limits-form")
+    director = replace(NURSE, role=Role.DIRECTOR)
+
+    def drawn(current: SessionView) -> dict[str, str]:
+        parts = chair.panels_of(replace(view, session=current), director, BESIDE)
+        return {each.name: each.shown for each in parts}
+
+    one, other = drawn(limited()), drawn(replace(limited(), session=uuid4()))
+    assert all(one[name] != other[name] for name in names)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_page_offers_what_the_role_may_do(view, role):
+    actor = replace(NURSE, role=role)
+    current = limited(switched_off={Metric.SPO2: "cold"})
+    parts = chair.panels_of(replace(view, session=current), actor, BESIDE)
+    drawn = {part.name: words(part.draw(Form(FORM, 0))) for part in parts}
+    assert "Pause 2 min" in drawn["sound"]
+    assert ("Sound off" in drawn["sound-off"]) is (role is Role.DIRECTOR)
+    assert ("Alarms off" in drawn["switch-off"]) is (role is not Role.NURSE)
+    assert "SpO2 alarms are off: cold" in drawn["signs-off"]
+    assert ("Turn on" in drawn["signs-off"]) is (role is not Role.NURSE)
+
+
+def test_the_form_that_starts_a_session_offers_presets_and_people():
+    start = controls.Start(shipped(), (NURSE,))
+    shown_ = json.dumps(controls.controls(None, UTC, Form(FORM, 0), start), cls=PlotlyJSONEncoder)
+    assert f"{ADULT.title}, version {ADULT.version} (not signed)" in shown_
+    assert "Ana Ruiz, nurse" in shown_
+    fields = {"patient": "AB", "preset": "athlete-low-hr", "second": "kim"}
+    command = chair.step_command(controls.START, fields, FORM, NURSE, 1)
+    assert isinstance(command, StartSession)
+    assert (command.preset, command.second) == ("athlete-low-hr", "kim")
+
+
+def test_why_the_dose_is_given_all_the_same_goes_with_the_start_of_the_infusion():
+    ready = session(SessionPhase.BASELINE)
+    asked = words(controls.controls(ready, UTC, Form(FORM, 0), decision_above=(140, 90)))
+    assert "Above 140/90 before the dose" in asked
+    assert "Above" not in words(controls.controls(ready, UTC, Form(FORM, 0)))
+    fields = {"reason": "nausea", "decision": "always so"}
+    command = chair.step_command(SessionPhase.INFUSING, fields, FORM, NURSE, 1)
+    assert isinstance(command, ChangePhase)
+    assert command.reason == "always so"
+
+
 # In a browser.
 
 
@@ -299,6 +503,71 @@ def test_an_alarm_is_acknowledged_from_its_row(screen):
     (command,) = screen.asked
     assert isinstance(command, AcknowledgeAlarm)
     assert command.alarm_id == UUID(int=2)
+
+
+@pytest.mark.browser
+def test_a_reason_goes_with_one_alarm_and_outlives_the_next(screen):
+    screen.shows(session=limited(), alarms=(alarm(1),))
+    reason = screen.page.get_by_role("textbox", name="Reason, if any")
+    reason.fill("Movement")
+    screen.shows(alarms=(alarm(2), alarm(1)))  # another alarm, while it is being typed
+    expect(screen.page.locator(".alarm button")).to_have_count(2)
+    expect(reason).to_have_value("Movement")
+    screen.page.keyboard.press("Escape")
+    screen.page.locator(".alarm button").nth(1).click()
+    expect(reason).to_have_value("")
+    screen.page.locator(".alarm button").nth(0).click()
+    screen.page.wait_for_timeout(500)
+    first, second = screen.asked
+    assert (first.alarm_id, first.reason) == (UUID(int=1), "Movement")
+    assert (second.alarm_id, second.reason) == (UUID(int=2), "")
+
+
+@pytest.mark.browser
+def test_the_buttons_of_a_pause_stay_under_the_finger(screen, monkeypatch):
+    monkeypatch.setattr(click, "SETTLED_S", 0)
+    screen.shows(session=limited())
+    pause = screen.page.get_by_role("button", name="Pause 2 min")
+    expect(pause).to_be_visible()
+    box = pause.bounding_box()
+    pause.dblclick()
+    screen.page.wait_for_timeout(500)
+    assert {type(each) for each in screen.asked} == {PauseAudio}
+    assert len({each.command_id for each in screen.asked}) == 1
+    until = NOON + timedelta(days=9999)
+    screen.shows(session=limited(audio=AudioView(AudioState.PAUSED, until, "ana")))
+    expect(screen.page.get_by_role("button", name="End pause")).to_be_visible()
+    assert pause.bounding_box() == box
+    screen.page.get_by_role("button", name="End pause").click()
+    screen.page.wait_for_timeout(500)
+    assert screen.asked[-1].seconds == 0
+
+
+@pytest.mark.browser
+def test_limits_are_filled_in_looked_at_and_then_confirmed(screen, monkeypatch):
+    monkeypatch.setattr(click, "SETTLED_S", 0)
+    screen.shows(session=limited())
+    screen.page.locator(".limits summary").click()
+    form = screen.page.locator(".limits")
+    field = form.get_by_label("SYS high, medium")
+    expect(field).to_have_value("160")
+    form.get_by_role("button", name="Suggest from baseline").click()
+    expect(field).to_have_value("145")
+    expect(form.locator(".will-change")).to_contain_text("> 160 becomes > 145")
+    assert screen.asked == []
+    form.get_by_role("button", name="Back to preset").click()
+    expect(form.locator(".will-change")).to_have_text("Nothing is changed yet.")
+    field.fill("172")
+    screen.shows(alarms=(alarm(1),))  # whatever comes in between
+    expect(field).to_have_value("172")
+    form.get_by_label("Why? (optional)").fill("known")
+    form.get_by_role("button", name="Change these limits").dblclick()
+    screen.page.wait_for_timeout(500)
+    assert len({each.command_id for each in screen.asked}) == 1
+    command = screen.asked[0]
+    assert isinstance(command, AdjustLimits)
+    assert command.limits == (LimitAsked("nibp_systolic", "high", "medium", 172.0),)
+    assert (command.reason, command.session) == ("known", UUID(int=7))
 
 
 @pytest.mark.browser
