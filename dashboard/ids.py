@@ -47,7 +47,6 @@ SCREENS_LIST = "screens-list"
 SCREENS_TICK = "screens-tick"
 
 # The presets.
-PRESETS_LIST = "presets-list"
 PRESET_FORM = "preset-form"
 
 # The alarm list.
@@ -177,6 +176,11 @@ def remove_screen(screen: Any) -> Id:
 def sign_preset(name: Any, version: Any) -> Id:
     """The button by which a director signs an edition of a preset."""
     return {"type": "sign-preset", "name": name, "version": version}
+
+
+def preset_signed(name: Any, version: Any) -> Id:
+    """Who made and signed an edition of a preset."""
+    return {"type": "preset-signed", "name": name, "version": version}
 
 
 def preset_number(key: Any) -> Id:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Dash, Input, Output, ctx, no_update
+from dash import MATCH, Dash, Input, Output, ctx, no_update
 from dash.development.base_component import Component
 from sqlalchemy.exc import SQLAlchemyError
 
+from clinical.catalog.loader import UnknownEntry
 from clinical.sign_off import Actor, Role
 from dashboard import ids
 from dashboard.pages.click import was_clicked
@@ -51,27 +52,29 @@ def register(app: Dash, services: Services) -> None:
     shelf = services.shelf
 
     @app.callback(
-        Output(ids.said("presets", view_of.LIST), "children"),
-        Output(ids.PRESETS_LIST, "children"),
-        Input(ids.sign_preset(ALL, ALL), "n_clicks"),
+        Output(ids.preset_signed(MATCH, MATCH), "children"),
+        Input(ids.sign_preset(MATCH, MATCH), "n_clicks"),
         prevent_initial_call=True,
     )
-    async def sign(_clicks: list[int | None]) -> tuple[Any, Any]:
+    async def sign(_clicks: int | None) -> Any:
         if not was_clicked() or not isinstance(ctx.triggered_id, dict):
-            return no_update, no_update
-        said = await signed(shelf, str(ctx.triggered_id["name"]), ctx.triggered_id["version"])
-        return said, view_of.listed(shelf.now, may_sign(services), ZONE)
+            return no_update
+        return await signed(shelf, str(ctx.triggered_id["name"]), ctx.triggered_id["version"])
 
 
-async def signed(shelf: Shelf, name: str, version: Any) -> Component:
-    """Sign one edition as who is signed in; what to say of it."""
-    actor = current_actor()
-    if actor is None or not isinstance(version, int):
-        return view_of.complaint(view_of.FOR_DIRECTORS)
+async def signed(shelf: Shelf, name: str, version: Any) -> list[Component]:
+    """Sign one edition as who is signed in; what the page then says of it."""
+    actor, why_not = director(), None
+    if actor is None:
+        return [view_of.complaint(view_of.FOR_DIRECTORS)]
     try:
         await asyncio.to_thread(shelf.approve, (name, version), actor)
     except NotShelved as error:
-        return view_of.complaint(str(error))
+        why_not = view_of.complaint(str(error))
     except SQLAlchemyError:
-        return view_of.complaint(NOT_RECORDED)
-    return view_of.signed(name, version)
+        why_not = view_of.complaint(NOT_RECORDED)
+    try:
+        preset = shelf.presets().edition(name, version)
+    except UnknownEntry:
+        return [why_not] if why_not else []
+    return view_of.signatures(preset, shelf.now, actor.user, ZONE, why_not)

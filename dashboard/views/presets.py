@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NONE = "–"
 UNSIGNED = "Not signed by a medical director yet"
 FOR_DIRECTORS = "Only a medical director changes or signs a preset."
-LIST, FORM = "list", "form"
+FORM = "form"
 MIN_S = 60
 REASON_MAX = 500
 
@@ -44,8 +44,7 @@ def page(shelved: Shelved, may_sign: str | None, zone: tzinfo | None) -> html.Di
                 "changed or signed them.",
                 className="dim",
             ),
-            html.Div(id=ids.said("presets", LIST), role="status"),
-            html.Div(listed(shelved, may_sign, zone), id=ids.PRESETS_LIST, className="preset-list"),
+            html.Div(listed(shelved, may_sign, zone), className="preset-list"),
         ],
     )
 
@@ -85,20 +84,7 @@ def _unreadable(unreadable: Sequence[str]) -> html.Div:
 def _preset(
     preset: Preset, shelved: Shelved, may_sign: str | None, zone: tzinfo | None
 ) -> html.Section:
-    edition = (preset.name, preset.version)
-    signed_by = [each.by for each in shelved.signed.get(edition, ())]
-    buttons: list[Component] = []
-    if may_sign is not None:
-        change = dcc.Link("Change numbers", href=address(preset.name), className="button")
-        buttons.append(change)
-        if may_sign not in signed_by:
-            buttons.append(
-                html.Button(
-                    f"Sign version {preset.version}",
-                    id=ids.sign_preset(preset.name, preset.version),
-                    className="button button-main",
-                )
-            )
+    change = dcc.Link("Change numbers", href=address(preset.name), className="button")
     parent = _parent_of(preset, shelved)
     return html.Section(
         className="part preset",
@@ -107,16 +93,46 @@ def _preset(
                 [
                     html.H2(preset.title),
                     html.Span(f"{preset.name}, version {preset.version}", className="dim"),
-                    html.Div(buttons, className="steps"),
+                    *([html.Div(change, className="steps")] if may_sign else []),
                 ],
                 className="preset-head",
             ),
-            *_lineage(preset, shelved, zone),
+            html.Div(
+                signatures(preset, shelved, may_sign, zone),
+                id=ids.preset_signed(preset.name, preset.version),
+                className="preset-lineage",
+            ),
             table(preset, parent),
             _rest(preset, parent),
             _other_editions(preset, shelved, zone),
         ],
     )
+
+
+def signatures(
+    preset: Preset,
+    shelved: Shelved,
+    may_sign: str | None,
+    zone: tzinfo | None,
+    complaint: Component | None = None,
+) -> list[Component]:
+    """Who made and signed an edition, and the button that signs it; drawn anew after a click.
+
+    A part of its own: to draw all tables anew holds the page up for a second or more, and the
+    alarms on it.
+    """
+    signed_by = [each.by for each in shelved.signed.get((preset.name, preset.version), ())]
+    sign = html.Button(
+        f"Sign version {preset.version}",
+        id=ids.sign_preset(preset.name, preset.version),
+        className="button button-main",
+    )
+    can_sign = may_sign is not None and may_sign not in signed_by
+    return [
+        *_lineage(preset, shelved, zone),
+        *([sign] if can_sign else []),
+        *([complaint] if complaint is not None else []),
+    ]
 
 
 def address(name: str) -> str:
@@ -460,7 +476,3 @@ def refused_page() -> html.Div:
 
 def complaint(words: str) -> html.Div:
     return html.Div(words, className="refused", role="alert")
-
-
-def signed(name: str, version: int) -> html.P:
-    return html.P(f"Signed: {name}, version {version}.")

@@ -264,15 +264,14 @@ def test_the_table_marks_what_the_parent_has_otherwise():
 
 def test_a_director_signs_on_the_page_and_a_nurse_does_not(shelf, monkeypatch):
     seen_as(monkeypatch, NURSE)
-    refused = asyncio.run(list_page.signed(shelf, *ADULT))
-    assert words_of(refused) == view_of.FOR_DIRECTORS
+    assert words_of(asyncio.run(list_page.signed(shelf, *ADULT))) == view_of.FOR_DIRECTORS
     seen_as(monkeypatch, None)
     assert words_of(asyncio.run(list_page.signed(shelf, *ADULT))) == view_of.FOR_DIRECTORS
     assert shelf.now.signed == {}
     seen_as(monkeypatch, DIRECTOR)
-    assert "Signed: ketamine-adult, version 2" in words_of(
-        asyncio.run(list_page.signed(shelf, *ADULT))
-    )
+    words = words_of(asyncio.run(list_page.signed(shelf, *ADULT)))
+    assert "Signed by eva, 2026-03-14 12:00." in words
+    assert "Sign version" not in words
     words = words_of(view_of.listed(shelf.now, "eva", UTC))
     assert "Signed by eva, 2026-03-14 12:00." in words
     assert words.count("Sign version") == 3
@@ -324,7 +323,10 @@ def test_a_full_disk_says_that_nothing_has_changed(shelf, monkeypatch):
     monkeypatch.setattr(shelving.stored, "approve", full)
     said, is_done = asyncio.run(form_page.saved(shelf, ADULT, MEDIUM_HR, "why"))
     assert (words_of(said), is_done) == (list_page.NOT_RECORDED, False)
-    assert words_of(asyncio.run(list_page.signed(shelf, *ADULT))) == list_page.NOT_RECORDED
+    words = words_of(asyncio.run(list_page.signed(shelf, *ADULT)))
+    assert words.endswith(f"Sign version 2 {list_page.NOT_RECORDED}")
+    gone = asyncio.run(list_page.signed(shelf, "ketamine-adult", 7))
+    assert words_of(gone) == "there is no version 7 of the preset ketamine-adult"
     assert shelf.presets().newest("ketamine-adult").version == 2
 
 
