@@ -306,9 +306,13 @@ class Condition:
     def relimited(self, limits: Sequence[AlarmLimit]) -> Condition:
         """The condition under other limits of the same sign and direction; a row that only moved
         goes on as it stands, until the next value decides."""
-        known = {_row(limit): st for limit, st in zip(self.limits, self.standings, strict=True)}
+        known: dict[tuple[object, ...], list[Standing]] = {}
+        for limit, standing in zip(self.limits, self.standings, strict=True):
+            known.setdefault(_row(limit), []).append(standing)
         after = Condition.of(limits, self.off_delay_s)
-        standings = tuple(known.get(_row(limit), INSIDE) for limit in after.limits)
+        standings = tuple(
+            own.pop(0) if (own := known.get(_row(limit))) else INSIDE for limit in after.limits
+        )
         return replace(after, standings=standings)
 
     def suspended(self) -> Condition:

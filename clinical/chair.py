@@ -47,6 +47,8 @@ DATA_LOST = "DATA LOST"
 RECOVERY = "recovery"  # the checklist of every session today
 MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
 CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
+# Cycles that follow each other sooner are judged all the same: else none of them ever would be.
+WAITS_AGAIN = timedelta(minutes=2)
 BESIDE = timedelta(seconds=15)  # what is older than this when a cuff ends is not of that set
 
 
@@ -141,7 +143,7 @@ class SessionState:
     signatures: Mapping[str, StatementSigned] = field(default_factory=dict)
     alarms: Mapping[str, OpenAlarm] = field(default_factory=dict)
     # What nobody had seen of a latched alarm when its condition came back: still unseen then.
-    left_unseen: Mapping[str, Signal] = field(default_factory=dict)
+    left_unseen: Mapping[str, OpenAlarm] = field(default_factory=dict)
     # While a sign is in here its raised limits are suspended: they wait for the next value.
     lost: Mapping[Metric, LostAlarm] = field(default_factory=dict)
     seen_at: Mapping[Metric, datetime] = field(default_factory=dict)  # last believable value
@@ -160,6 +162,7 @@ class SessionState:
     cuff_started_at: datetime | None = None  # from the chair page, and not cancelled since
     cuff_cancelled_at: datetime | None = None
     cuff_up_since: datetime | None = None  # it is being inflated, as far as anybody says
+    spo2_waits_since: datetime | None = None  # the cycle that its low limits last waited for
     is_probe_on_cuff_arm: bool = False
     repeat: Repeat | None = None
     audio: AudioChanged | None = None  # None: on, and never touched
@@ -175,10 +178,11 @@ class SessionState:
 
     def spo2_waits_until(self, at: datetime) -> datetime | None:
         """Until when low saturation is not judged, because the cuff stops the finger's blood."""
-        if not self.is_probe_on_cuff_arm or self.cuff_up_since is None:
+        since = self.spo2_waits_since
+        if not self.is_probe_on_cuff_arm or self.cuff_up_since is None or since is None:
             return None
-        until = self.cuff_up_since + CUFF_STOPS_BLOOD
-        return until if at < until else None
+        until = since + CUFF_STOPS_BLOOD
+        return until if self.cuff_up_since <= at < until else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,7 @@ class ChairState:
     presets: Presets = field(default_factory=shipped)
     is_recording: bool = True
     overrun_at: datetime | None = None  # when events were last lost
+    failed_at: datetime | None = None  # since when each step of it has failed
 
 
 def monitor_for(state: ChairState, metric: Metric) -> str:
@@ -301,9 +306,12 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
 def with_cuff_up(session: SessionState, at: datetime) -> SessionState:
     """The session whose cuff has begun to inflate."""
     conditions, key = session.conditions, (Metric.SPO2, Direction.LOW)
-    if session.is_probe_on_cuff_arm and key in conditions:
-        conditions = {**conditions, key: conditions[key].suspended()}
-    return replace(session, conditions=conditions, cuff_up_since=at)
+    since = session.spo2_waits_since
+    if since is None or at - since >= WAITS_AGAIN:
+        since = at
+        if session.is_probe_on_cuff_arm and key in conditions:
+            conditions = {**conditions, key: conditions[key].suspended()}
+    return replace(session, conditions=conditions, cuff_up_since=at, spo2_waits_since=since)
 
 
 def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
@@ -315,7 +323,7 @@ def _after_alarm(session: SessionState, fact: AlarmEvent) -> SessionState:
     if fact.change is AlarmChange.RAISED:
         alarms = {**alarms, name: _heir(alarms[name], [*_left_by(session, fact)])}
     elif fact.change is AlarmChange.RESET and not fact.by and before and before.unseen:
-        left[name] = before.unseen
+        left[name] = before
     repeat = _repeat_after(session.repeat, fact)
     return replace(session, alarms=alarms, left_unseen=left, repeat=repeat)
 
@@ -331,8 +339,8 @@ def _is_of(alarm: OpenAlarm | None, fact: AlarmEvent) -> bool:
     return fact.change is not AlarmChange.ACKNOWLEDGED or fact.at >= alarm.called_from
 
 
-def _left_by(session: SessionState, fact: AlarmEvent) -> Iterator[Signal]:
-    """What nobody has seen yet of the alarms that ``fact`` goes on from: of the same condition
+def _left_by(session: SessionState, fact: AlarmEvent) -> Iterator[OpenAlarm]:
+    """The alarms that ``fact`` goes on from, where nobody has seen them yet: of the same condition
     when it was latched, of the sign's own when its signal is lost, and back."""
     if fact.condition in session.left_unseen:
         yield session.left_unseen[fact.condition]
@@ -342,14 +350,19 @@ def _left_by(session: SessionState, fact: AlarmEvent) -> Iterator[Signal]:
         of_sign = (alarm.signal.metric, alarm.signal.direction)
         is_same = of_sign == (fact.metric, fact.direction)
         if is_same and alarm.unseen is not None and not alarm.is_latched:
-            yield alarm.unseen
+            yield alarm
 
 
-def _heir(alarm: OpenAlarm, left: Sequence[Signal]) -> OpenAlarm:
-    worst = max(left, key=lambda signal: signal.priority.rank, default=None)
-    if worst is None or worst.priority.rank <= alarm.signal.priority.rank:
-        return alarm
-    return replace(alarm, unseen=worst)
+def _heir(alarm: OpenAlarm, left: Sequence[OpenAlarm]) -> OpenAlarm:
+    """``alarm`` with what is unseen of those before it, and the calls that were made for that."""
+    for before in left:
+        unseen, own = before.unseen, alarm.unseen
+        if unseen is None or own is None or unseen.priority.rank < own.priority.rank:
+            continue
+        alarm = replace(alarm, called_from=before.called_from, calls=before.calls)
+        if unseen.priority.rank > own.priority.rank:
+            alarm = replace(alarm, unseen=unseen)
+    return alarm
 
 
 def _moved_after(session: SessionState, fact: LimitChanged) -> Mapping[LimitKey, float]:

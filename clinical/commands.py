@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from clinical.alarms import AlarmPriority
 from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Signature
@@ -52,10 +53,14 @@ class LockBaseline(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAlarm(Command):
-    """The person has seen it: no sound until it ends or grows worse. Resets a latched one."""
+    """The person has seen it: no sound until it ends or grows worse. Resets a latched one.
+
+    ``priority`` is the one that the page showed: refused where it has grown worse since then.
+    """
 
     alarm_id: UUID
     reason: str = ""
+    priority: AlarmPriority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

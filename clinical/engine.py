@@ -240,7 +240,10 @@ class Engine:
         if isinstance(event, Command):
             self._answer(event, self._refused(event, "this could not be carried out"))
             return
-        self._states[chair] = replace(self._states[chair], overrun_at=now)
+        before = self._states[chair]
+        failed_at = before.failed_at or now
+        self._states[chair] = replace(before, overrun_at=now, failed_at=failed_at)
+        self._show(chair, (), now)
         if isinstance(event, Committed):
             by = event.command.by.user
             reason = "in the record, but it could not be carried out: see the log"
@@ -272,6 +275,8 @@ class Engine:
     def _step(self, chair: int, event: Event) -> None:
         now = self._clock.now()
         after, effects, due = self._monitor.step(self._states[chair], event, now)
+        if after.failed_at is not None:
+            after = replace(after, failed_at=None)
         self._states[chair] = after
         if due is None:
             self._due.pop(chair, None)
@@ -283,10 +288,7 @@ class Engine:
             self._commit(chair, *effects.commit)
         if effects.order is not None:
             self._order(chair, *effects.order)
-        try:
-            self._publish(chair, after, effects.points, now)
-        except Exception:  # a screen must not come between the patient and the alarm
-            log.exception("the picture of chair %s could not be shown", chair)
+        self._show(chair, effects.points, now)
         if effects.outcome is not None:
             self._answer(*effects.outcome)
 
@@ -305,6 +307,13 @@ class Engine:
     ) -> None:
         """Called on the recorder's thread; past the inbox limit, for a command waits for it."""
         self._inbox.put((chair, Committed(command, facts, result)))
+
+    def _show(self, chair: int, points: tuple[Observation, ...], now: datetime) -> None:
+        """A screen must not come between the patient and the alarm."""
+        try:
+            self._publish(chair, self._states[chair], points, now)
+        except Exception:
+            log.exception("the picture of chair %s could not be shown", chair)
 
     def _publish(
         self,

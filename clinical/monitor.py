@@ -88,6 +88,7 @@ FRESH = timedelta(seconds=FRESH_AT_LEAST_S)  # an older ECG rate yields to the p
 TICK = timedelta(seconds=1.1)
 CUFF_RUNS_AT_MOST = timedelta(minutes=4)  # a cycle, and what a monitor may wait before it begins
 REMARK_STANDS = timedelta(seconds=5)  # before it is recorded
+CALLED_LATE = timedelta(seconds=5)
 RECEIPTS = 64  # of one alarm: more screens than any clinic has
 
 # How far an alarm that nobody answers is carried, and when, from its being news. A high one is on
@@ -280,7 +281,9 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
 
 
 def _with_cuff_up(session: SessionState, is_up: bool, at: datetime) -> SessionState:
-    if is_up is (session.cuff_up_since is not None):
+    since = session.cuff_up_since
+    is_known = since is not None and at - since <= CUFF_RUNS_AT_MOST  # an end may go unheard
+    if is_up is is_known:
         return session
     return with_cuff_up(session, at) if is_up else replace(session, cuff_up_since=None)
 
@@ -404,7 +407,8 @@ def _judged(
     waiting = (Metric.SPO2, Direction.LOW) if session.spo2_waits_until(at) else None
     if waiting in conditions:
         conditions[waiting] = conditions[waiting].suspended()
-    for obs in observations:
+    # The ECG first: the pulse stands in at once where that gives no rate.
+    for obs in sorted(observations, key=lambda each: each.metric is Metric.PULSE_RATE):
         if obs.value is None:
             missing_since.setdefault(obs.metric, at)
             implausible.discard(obs.metric)
@@ -416,7 +420,8 @@ def _judged(
             continue
         implausible.discard(obs.metric)
         seen_at[obs.metric] = obs.observed_at
-        sign = _sign_of(obs, seen_at)
+        is_ecg_out = Metric.HEART_RATE in missing_since or Metric.HEART_RATE in implausible
+        sign = _sign_of(obs, seen_at, is_ecg_out)
         if waiting is not None and sign is Metric.SPO2:
             continue  # an artefact of the cuff: neither low nor back
         was_lost = lost.pop(sign, None) is not None
@@ -487,13 +492,14 @@ def _rejudged(state: ChairState, at: datetime) -> ChairState:
     return replace(state, session=replace(session, conditions=conditions))
 
 
-def _sign_of(obs: Observation, seen_at: dict[Metric, datetime]) -> Metric:
-    """The sign whose limits judge ``obs``: the pulse stands in where the ECG gives no rate."""
+def _sign_of(obs: Observation, seen_at: dict[Metric, datetime], is_ecg_out: bool) -> Metric:
+    """The sign whose limits judge ``obs``: the pulse stands in where the ECG gives no rate, at once
+    where it says so, after a while where it is silent."""
     if obs.metric is not Metric.PULSE_RATE:
         return obs.metric
     heart_seen_at = seen_at.get(Metric.HEART_RATE)
     has_ecg = heart_seen_at is not None and obs.observed_at - heart_seen_at <= FRESH
-    return Metric.PULSE_RATE if has_ecg else Metric.HEART_RATE
+    return Metric.PULSE_RATE if has_ecg and not is_ecg_out else Metric.HEART_RATE
 
 
 def _measured(
@@ -625,7 +631,8 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
         if before.session is not None and state.session is None:
             left = tuple(_raised_since(before, before.session, event.facts, now))
         left = (*left, *undone)
-    outcome = Outcome(OutcomeKind.DONE, now, command.by.user, _unheard(state, command))
+    told = _unheard(state, command) or _came_meanwhile(left)
+    outcome = Outcome(OutcomeKind.DONE, now, command.by.user, told)
     return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome), order=order)
 
 
@@ -681,6 +688,16 @@ def _unheard(state: ChairState, command: Command) -> str:
     link = link_of(state, name)
     is_heard = link is not None and link.state in (LinkState.LIVE, LinkState.DAMAGED)
     return "" if is_heard else "the monitor is not heard: release the cuff at the monitor"
+
+
+def _came_meanwhile(left: Sequence[Fact]) -> str:
+    """What to tell whoever ended the watch over a patient just when an alarm came."""
+    texts = [
+        fact.text
+        for fact in left
+        if isinstance(fact, AlarmEvent) and fact.priority is not AlarmPriority.LOW
+    ]
+    return f"look at the patient, this came meanwhile: {', '.join(texts)}" if texts else ""
 
 
 def _raised_since(
@@ -1017,7 +1034,7 @@ def _called(state: ChairState, now: datetime) -> tuple[ChairState, tuple[Fact, .
     calls = [
         AlarmCalled(
             session.opened.session,
-            at,
+            at if now - at <= CALLED_LATE else now,  # nobody called while Vigil was not running
             alarm.alarm_id,
             stage,
             session.opened.second if stage is CallStage.SECOND else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from uuid import NAMESPACE_OID, uuid5
 
 from clinical.alarms import AlarmKind, AlarmPriority
 from clinical.bedside import BedsideMonitor
@@ -28,14 +29,36 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         link_since=link.at if link else None,
         interval_s=state.interval_s,
         latest=state.latest,
-        alarms=alarm_views(session) if session else (),
+        alarms=(*_own_fault(state), *(alarm_views(session) if session else ())),
         session=_session_view(state, session, now) if session else None,
         is_recording=state.is_recording,
         is_simulated=state.is_simulated,
         monitors=state.monitors,
         shown_from=state.shown_from,
         remarks=_remarks(session, state.monitors) if session else (),
-        sound=sound_of(session, now) if session else None,
+        sound=_FAULT_SOUND if state.failed_at else sound_of(session, now) if session else None,
+    )
+
+
+RULES_FAILED = "RULES FAILED"
+_FAULT_SOUND = Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL)
+
+
+def _own_fault(state: ChairState) -> tuple[AlarmView, ...]:
+    """The alarm of a chair whose last step failed: no rule of its own can make that."""
+    if state.failed_at is None:
+        return ()
+    name = f"{RULES_FAILED} {state.chair} {state.failed_at.isoformat()}"
+    return (
+        AlarmView(
+            alarm_id=uuid5(NAMESPACE_OID, name),
+            text=f"{RULES_FAILED} - LOOK AT THE BEDSIDE MONITOR",
+            kind=AlarmKind.TECHNICAL,
+            priority=AlarmPriority.HIGH,
+            onset_at=state.failed_at,
+            condition=RULES_FAILED,
+            is_on_all_screens=True,
+        ),
     )
 
 
@@ -91,6 +114,7 @@ def alarm_views(session: SessionState) -> tuple[AlarmView, ...]:
             worst=alarm.worst,
             delay_s=alarm.signal.delay_s,
             is_latched=alarm.is_latched,
+            unseen=_unseen(alarm),
             needs_repeat=alarm.signal.condition in asked,
             confirmed_at=alarm.confirmed_at,
             is_on_all_screens=_is_on_all_screens(alarm),
@@ -99,6 +123,13 @@ def alarm_views(session: SessionState) -> tuple[AlarmView, ...]:
         )
         for alarm in ordered
     )
+
+
+def _unseen(alarm: OpenAlarm) -> str:
+    """What it said when it was of a higher priority than now, where nobody has seen that."""
+    unseen = alarm.unseen
+    is_more = unseen is not None and unseen.priority.rank > alarm.signal.priority.rank
+    return unseen.text if unseen is not None and is_more else ""
 
 
 def _is_on_all_screens(alarm: OpenAlarm) -> bool:

@@ -37,6 +37,7 @@ class AlarmView:
     """One open alarm condition, as screens show it.
 
     ``is_latched``: the condition has ended, and stays on the screen until somebody has seen it.
+    ``unseen``: what it said when it was worse than now and nobody had seen it, else "".
     ``needs_repeat``: a second cuff reading is asked for. ``shown_to`` are those who had it on a
     screen. ``is_on_all_screens``: it belongs on every page, whichever chair that is of.
     """
@@ -56,6 +57,7 @@ class AlarmView:
     worst: float | None = None
     delay_s: float | None = None
     is_latched: bool = False
+    unseen: str = ""
     needs_repeat: bool = False
     confirmed_at: datetime | None = None
     is_on_all_screens: bool = False

@@ -64,7 +64,7 @@ class SerialLink:
         self._emit = emit
         self._ids = ids
         self._orders = SimpleQueue() if orders is None else orders
-        self._was_cuff_up = False
+        self._was_cuff_up: bool | None = None  # the first word of a port is news
         self._watch = Watch(protocol.settings, clock.monotonic())
 
     @property

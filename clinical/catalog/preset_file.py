@@ -27,7 +27,8 @@ from clinical.vitals import NATURE, Metric
 
 DAY_S = 86_400
 CUFF_S = (60, DAY_S)
-HYSTERESIS = (0, 50)
+# More would be an alarm that never sounds or never ends, and looks like one that does.
+DELAY_S, OFF_DELAY_S, HYSTERESIS = (0, 120), (0, 60), (0, 20)
 CHANGE_PCT = {Direction.LOW: (1, 95), Direction.HIGH: (1, 200)}
 DECISION_MMHG = (60, 250)
 STAY_MIN = (0, 24 * 60)
@@ -154,7 +155,7 @@ class _Reader:
             }
         for key in table:
             metric, back = _metric(table, key), table.table(key)
-            off_delay_s = _seconds(back, "off_delay_s")
+            off_delay_s = _number(back, "off_delay_s", OFF_DELAY_S, "seconds, ")
             hysteresis_ = _number(back, "hysteresis", HYSTERESIS)
             back.done()
             self._clearing[metric] = _Clearing(off_delay_s, hysteresis_)
@@ -220,7 +221,7 @@ class _Reader:
             operator=Operator(match[1]),
             value=_believable(metric, float(match[2]), row, "limit"),
             priority=row.one_of("priority", AlarmPriority),
-            delay_s=_seconds(row, "delay_s"),
+            delay_s=_number(row, "delay_s", DELAY_S, "seconds, "),
             hysteresis=self._clearing[metric].hysteresis,
             beside=beside,
         )
@@ -240,7 +241,7 @@ class _Reader:
             operator=operator,
             change=(pct if operator.direction is Direction.HIGH else -pct) / 100,
             priority=row.one_of("priority", AlarmPriority),
-            delay_s=_seconds(row, "delay_s"),
+            delay_s=_number(row, "delay_s", DELAY_S, "seconds, "),
             hysteresis=self._clearing[metric].hysteresis,
             beside=self._beside(row),
         )
@@ -423,10 +424,6 @@ def _believable(metric: Metric, value: float, row: Table, key: str) -> float:
     """A limit that no body can reach would never alarm, and look as if it could."""
     low, high = NATURE[metric].plausible
     return row.checked(key, value, _within(low, high), f"{low:g} to {high:g} {metric}")
-
-
-def _seconds(table: Table, key: str) -> float:
-    return _number(table, key, (0, DAY_S), "seconds, ")
 
 
 def _number(table: Table, key: str, span: tuple[float, float], what: str = "from ") -> float:

@@ -22,7 +22,11 @@ from dashboard import cli
 from dashboard.clinic import Clinic
 
 NURSE = Actor("ana", "ana", Role.NURSE)
-READ = {"to": SessionPhase, "alarm_id": UUID}
+READ = {
+    "to": SessionPhase,
+    "alarm_id": UUID,
+    "limits": lambda asked: tuple(commands.LimitAsked(**each) for each in asked),
+}
 
 
 class ClinicWithDesk(Clinic):
