@@ -518,6 +518,15 @@
     sending ||= setTimeout(send, RECEIPTS_AFTER_MS);
   };
 
+  const seeListed = () => { // the chair's page lists all alarms; each line is a panel of that name
+    for (const number of asked.split(',')) {
+      for (const {id} of chairs.get(number)?.alarms || []) {
+        if (seenHere.has(`${id} null`)) continue;
+        if (document.getElementById(`{"name":"alarm:${id}","type":"panel"}`)) sees(number, id, null);
+      }
+    }
+  };
+
   const send = () => {
     sending = 0;
     if (!receipts.length) return;
@@ -703,6 +712,7 @@
     paintAll();
     showHeard();
     sound();
+    seeListed();
     if (document.hidden) showHidden();
     askFrame();
   };

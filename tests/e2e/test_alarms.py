@@ -356,19 +356,23 @@ def test_a_high_alarm_is_on_every_page_at_once_and_stops_flashing_when_it_is_see
     ana.until_live(1, LOADED_S)
     elsewhere.until_live(2, LOADED_S)
     ward.passes(8)
+    ward.shows(1, spo2=90)  # it stands behind the other, and in the list
+    ward.passes(16)
+    ward.until(lambda: ward.alarms(1)["spo2 low"].shown_to == ("ana",))
     for screen in (ana, elsewhere):
         expect(banner(screen)).to_have_attribute("data-priority", "high")
         assert banner(screen).evaluate(FLASHES, 900)
     expect(elsewhere.tile(2)).not_to_have_attribute("data-alarm", re.compile("."))
     expect(elsewhere.number("heart_rate", 2)).to_have_text("72")
     seen_by = ana.page.get_by_text(re.compile("Seen by ana"))
-    until(seen_by, ana.button("Acknowledge").click)
+    ward.acknowledge(1, "spo2 low")
+    until(seen_by.nth(1), ana.button("Acknowledge").click)
     expect(ana.tile(1)).to_have_attribute("data-acked", "true")
     expect(ana.tile(1)).to_have_attribute("data-alarm", "high")  # it goes on, and no longer calls
     assert not ana.tile(1).evaluate(FLASHES, 900)
     expect(ana.word("alarm-note", 1)).to_have_text("seen by ana")
     expect(banner(elsewhere)).to_have_count(0)
-    ward.shows(1, heart_rate=72)
+    ward.shows(1, heart_rate=72, spo2=98)
     ward.passes(8)
     expect(ana.tile(1)).not_to_have_attribute("data-alarm", re.compile("."))
 
