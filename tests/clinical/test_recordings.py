@@ -195,7 +195,6 @@ def continuous(rows: list[dict[str, Value]], vital: str, every_s: float) -> Iter
     limit_s = max(10.0, 2.5 * every_s)
     ends = [row["t_s"] for row in rows[1:]] + [rows[-1]["t_s"] + 1]
     before: Value = None
-    has_ecg = False
     for row, end in zip(rows, ends, strict=True):
         begin, value = row["t_s"], row.get(COLUMN[vital])
         spo2 = row.get("spo2_pct")
@@ -203,13 +202,9 @@ def continuous(rows: list[dict[str, Value]], vital: str, every_s: float) -> Iter
             value = math.floor(value + 0.5)  # the GE sends whole ones
         if value is not None and not HARD[vital][0] <= value <= HARD[vital][1]:
             value = None
-        if vital == "hr":
-            pulse = row.get("pulse_bpm")
-            had_ecg, has_ecg = has_ecg, value is not None
-            if value is None and pulse is not None:
-                value = math.floor(pulse + 0.5)
-                # An ECG rate of the last ten seconds is still believed.
-                begin += 10.0 if had_ecg else 0.0
+        pulse = row.get("pulse_bpm")
+        if vital == "hr" and value is None and pulse is not None:
+            value = math.floor(pulse + 0.5)  # it stands in where the ECG says that it has none
         if value is not None:
             yield begin, end, value, spo2
         elif before is not None:

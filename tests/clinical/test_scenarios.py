@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Direction
+from clinical.calls import Shown
 from clinical.catalog.presets import shipped
 from clinical.chair import ChairState, resumed
 from clinical.commands import (
@@ -35,7 +36,7 @@ from clinical.commands import (
 )
 from clinical.engine import Engine
 from clinical.links import LinkEvent, LinkState
-from clinical.monitor import Observed, Shown
+from clinical.monitor import Observed
 from clinical.phases import SessionPhase
 from clinical.picture import chair_view
 from clinical.ports import CommitResult
@@ -99,6 +100,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/e2e/test_honest.py::test_a_killed_server_is_seen_at_once_and_its_return_too",
         "tests/e2e/test_honest.py::test_a_server_that_hangs_is_seen_within_six_seconds",
     ),
+    "5 sound blocked": (
+        "tests/e2e/test_sound.py::test_a_browser_that_holds_the_sound_back_says_so_until_it_is_touched",
+    ),
     "5 simulator": (
         "tests/system/test_demo.py::test_every_page_and_every_session_says_that_it_is_simulated",
     ),
@@ -150,6 +154,9 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "test_who_acknowledges_just_before_stops_the_ladder",
         "test_a_receipt_is_recorded_once_and_without_one_a_call_is_unconfirmed",
     ),
+    "A6 screens": (
+        "tests/e2e/test_alarms.py::test_an_unanswered_alarm_is_carried_to_every_page_and_to_the_second_person",
+    ),
     "A7": ("test_an_acknowledgement_says_who_when_and_why",),
     "A8": (
         "test_a_pause_lasts_from_30_to_300_s_and_120_by_itself",
@@ -158,7 +165,15 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "test_a_sign_is_switched_off_with_a_reason_and_is_back_in_the_next_session",
         "test_a_sign_that_is_switched_on_again_alarms_anew",
     ),
+    "A8 countdown and reminder": (
+        "tests/e2e/test_alarms.py::test_a_pause_counts_down_and_a_new_high_alarm_ends_it",
+        "tests/e2e/test_sound.py::test_paused_audio_is_called_to_mind_once_a_minute",
+    ),
     "A9": ("test_no_limit_outlasts_its_session",),
+    "A10": (
+        "tests/e2e/test_sound.py::test_the_sound_is_tested_after_the_sign_in_and_the_result_recorded",
+        "tests/dashboard/test_sound.py::test_the_page_has_a_tone_and_a_colour_for_each_priority_and_three_answers",
+    ),
     "A11": (
         "test_a_high_cuff_is_confirmed_by_a_second_one_within_two_minutes",
         "test_a_high_cuff_is_refuted_by_a_second_one",
@@ -184,21 +199,54 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "test_a_limit_of_something_unknown_is_refused_by_name",
         "test_limits_must_not_cross",
     ),
+    "B1 director": (
+        "tests/e2e/test_presets.py::test_a_directors_edition_is_what_the_next_patient_gets",
+        "tests/dashboard/test_presets.py::test_nobody_but_a_director_changes_or_signs",
+    ),
     "B2": ("test_the_limits_in_force_are_shown_and_a_moved_one_is_marked",),
     "B3": ("test_moved_limits_are_kept_over_a_restart",),
-    # Section 6 D: the log. F: more that is asked for.
+    # Section 6 C: the screen.
+    "C1": ("tests/e2e/test_alarms.py::test_of_two_chairs_the_one_with_the_high_alarm_comes_first",),
+    "C2": ("tests/e2e/test_looks.py::test_vital_numbers_are_large_and_stand_out",),
+    "C3": (
+        "tests/dashboard/test_views_look.py::test_a_number_stands_out_seven_to_one_from_its_tile",
+        "tests/dashboard/test_views_look.py::test_no_two_priorities_look_alike_to_any_eye",
+    ),
+    "C4": (
+        "tests/e2e/test_sound.py::test_each_pulse_has_four_harmonics_that_a_room_lets_through",
+        "tests/e2e/test_sound.py::test_the_patient_sounds_different_from_the_equipment",
+        "tests/e2e/test_sound.py::test_no_screen_goes_below_the_floor_that_the_director_sets",
+    ),
+    "C5": ("tests/e2e/test_alarms.py::test_a_page_that_nobody_sees_says_so_and_confirms_nothing",),
+    "C6": ("tests/soak/test_soak.py::test_a_page_that_holds_what_it_held_passes",),
+    # Section 6 D: the log. E: what it would have been. F: more that is asked for.
     "D": (
         "test_each_row_of_the_log_says_all_there_is_to_say",
         "test_the_log_holds_limits_silences_receipts_and_gaps",
     ),
+    "D exported": ("tests/dashboard/test_alarm_log.py::test_the_log_is_the_record_alarm_by_alarm",),
+    "E what if": (
+        "tests/dashboard/test_alarm_log.py::test_a_longer_delay_is_told_beside_what_was",
+    ),
     "F two chairs": ("test_of_two_chairs_the_high_one_sounds_alone",),
     "F bad input": ("test_no_malformed_command_silences_an_alarm",),
 }
+# Rows of section 5 that Vigil does not see yet: no protocol names the monitor that speaks; neither
+# the monitor's clock nor the room on the disk is watched.
+MISSING = {"5 identity changed", "5 clock differs", "5 disk low"}
 
 
 def named_in(file: Path) -> set[str]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_what_is_missing_is_named_until_it_is_there():
+    assert not MISSING & TESTS.keys()
+    said = {requirement.split()[0] for requirement in TESTS}
+    whole = {*(f"A{n}" for n in range(1, 13)), "B1", "B2", "B3", *(f"C{n}" for n in range(1, 7))}
+    assert said >= whole | {"5", "D"}
+    assert len([row for row in {*TESTS, *MISSING} if row.startswith("5 ")]) == 17
 
 
 @pytest.mark.parametrize("requirement", TESTS)
@@ -1633,13 +1681,17 @@ def test_an_alarm_is_after_a_restart_what_it_was(script):
     one_alarm_a_life(after)
 
 
-@pytest.mark.parametrize("after_s", [2, 25], ids=["at once", "after the next step was due"])
-def test_the_ladder_goes_on_after_a_restart(after_s):
+@pytest.mark.parametrize(
+    ("after_s", "second"), [(2, 36), (25, 45)], ids=["at once", "after the next step was due"]
+)
+def test_the_ladder_goes_on_after_a_restart(after_s, second):
+    """Nobody was called while nothing ran: the log says when they were."""
     chair = infusing(second="kim")
     chair.watch(1, 20, **REST | {"hr": 145})  # high at 6 s
     after = restarted(chair, 20 + after_s)
     after.watch(20 + after_s, 75, **REST | {"hr": 145})
-    assert calls(after) == [("second", "kim", 36.0), ("prompt", "", 66.0)]
+    assert [each[:2] for each in calls(after)] == [("second", "kim"), ("prompt", "")]
+    assert [int(each[2]) for each in calls(after)] == [second, 66]
 
 
 def test_a_delay_that_was_running_begins_anew_after_a_restart():
