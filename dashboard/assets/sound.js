@@ -52,7 +52,7 @@
   };
   const REMINDER = {pulse_s: 0.1, level: 0.2, frequency: E5}; // with any alarm still below 1
   const HARMONICS = [1, 0.8, 0.65, 0.5, 0.4]; // the fifth is 8 dB down, and of G5 still below 4 kHz
-  const RAMP = 0.25; // of a pulse; a raised cosine that long has 15 % of it between 10 and 90 %
+  const RAMP = 0.25; // of a pulse; a raised cosine that long takes 15 % of it from 10 to 90 %
   const SHOULDER = 0.205; // of a ramp: what lies above 90 %
   const RANK = {low: 1, medium: 2, high: 3};
   const NOT_LIVE = {priority: 'high', kind: 'technical'};
@@ -60,6 +60,7 @@
   const rank = sound => sound ? 2 * RANK[sound.priority] + (sound.kind === 'physiological') : 0;
   const isSame = (one, other) => rank(one) === rank(other);
   const worst = (one, other) => rank(one) >= rank(other) ? one : other;
+
   // The sound that an event's detail asks for, null for silence; undefined where it makes no sense.
   const asksFor = detail => {
     const {priority = null, kind = null} = detail?.sound ?? {};
@@ -69,8 +70,14 @@
 
   // ---- Pulses and bursts: nothing here knows of the page ----------------------------------------
 
-  const UP = Float32Array.from({length: 33}, (_, i) => (1 - Math.cos(Math.PI * i / 32)) / 2);
-  const DOWN = UP.slice().reverse();
+  // Of the pulse that is heard: what lies between its foot and 90 %, and from foot to foot.
+  const FOOT = (1 - SHOULDER) * RAMP, WHOLE = 1 + 2 * FOOT;
+
+  // One curve, not a rise and a fall: two that are put in late can collide, which is an error.
+  const ENVELOPE = Float32Array.from({length: 512}, (_, i) => {
+    const at = i / 511 * WHOLE, up = Math.min(at, WHOLE - at) / RAMP;
+    return up < 1 ? (1 - Math.cos(Math.PI * up)) / 2 : 1;
+  });
 
   const waves = new WeakMap();
   const waveOf = context => { // its peak is 1: the browser scales it
@@ -83,14 +90,12 @@
 
   // One pulse whose envelope first reaches 90 % at `at`.
   const pulse = (context, destination, {frequency, level, pulse_s, isPure = false}, at) => {
-    const ramp = RAMP * pulse_s, flat = pulse_s - 2 * SHOULDER * ramp;
-    const begin = Math.max(0, at - (1 - SHOULDER) * ramp), end = begin + 2 * ramp + flat;
+    const begin = Math.max(0, at - FOOT * pulse_s), end = begin + WHOLE * pulse_s;
     const tone = context.createOscillator(), envelope = context.createGain();
     if (!isPure) tone.setPeriodicWave(waveOf(context));
     tone.frequency.value = frequency;
     envelope.gain.value = 0;
-    envelope.gain.setValueCurveAtTime(UP.map(v => v * level), begin, ramp);
-    envelope.gain.setValueCurveAtTime(DOWN.map(v => v * level), begin + ramp + flat, ramp);
+    envelope.gain.setValueCurveAtTime(ENVELOPE.map(v => v * level), begin, end - begin);
     tone.connect(envelope).connect(destination);
     tone.onended = () => envelope.disconnect();
     tone.start(begin);
@@ -98,12 +103,10 @@
     return {tone, begin, end};
   };
 
-  const lead = pulse_s => (1 - SHOULDER) * RAMP * pulse_s; // from the foot of a pulse to its 90 %
-
   // One burst whose first pulse begins to rise at `at`. Gives its pulses.
   const bursts = (context, destination, {priority, kind}, at) => {
     const {pulse_s, gaps_s, level} = SHAPE[priority];
-    let next = at + lead(pulse_s);
+    let next = at + FOOT * pulse_s;
     return MELODY[kind][priority].map((frequency, i) => {
       const one = pulse(context, destination, {frequency, level, pulse_s}, next);
       next += pulse_s + (gaps_s[i] ?? 0);
@@ -118,11 +121,9 @@
     let sound = null, bus = null, next = 0, pulses = [];
     let reminders = [], remindAt = null;
 
-    const bound = now => { pulses = pulses.filter(({end}) => end > now); };
-
     const fill = () => {
       const now = context.currentTime;
-      bound(now);
+      pulses = pulses.filter(({end}) => end > now);
       reminders = reminders.filter(({end}) => end > now);
       while (sound && next < now + AHEAD_S) {
         next = Math.max(next, now + LEAD_S); // late: begin again, do not run after
