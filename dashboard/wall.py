@@ -177,9 +177,7 @@ code there. Then this screen shows the chairs by itself.</p>
 
 
 NOT_PAIRED = "This screen is not paired with the clinic and shows no chairs."
-REMOVED = (
-    "This screen was removed from the clinic's list, or its pairing ended. It shows no chairs."
-)
+REMOVED = "This screen was removed from the list, or its pairing ended. It shows no chairs."
 UNREACHABLE = "The record cannot be read just now. This screen tries again by itself."
 SECONDARY = "Secondary display – the bedside monitor's own alarms stay primary."
 
