@@ -81,8 +81,13 @@ def page(
                 className="grid",
                 rowData=[*now, *past],
                 columnDefs=COLUMNS,
-                defaultColDef={"sortable": True, "resizable": True, "flex": 1},
-                columnSize="responsiveSizeToFit",
+                # The filters are those above: their columns have no button of their own for it.
+                defaultColDef={
+                    "sortable": True,
+                    "resizable": True,
+                    "filter": "agTextColumnFilter",
+                    "suppressHeaderFilterButton": True,
+                },
                 getRowId="params.data.id",
                 style={"height": None, "width": None},  # the style sheet's
                 dashGridOptions=OPTIONS,
@@ -107,41 +112,39 @@ _PRIORITY = {
     AlarmPriority.LOW: "Low",
 }
 
-# The widths add up to what a tablet on its end has to give.
+# On a tablet on its end the last ones are a push to the side away.
 COLUMNS: list[Row] = [
     {
         "field": "link",
         "headerName": "Began",
         "cellRenderer": "markdown",  # made of a time and an id, of nothing that people wrote
-        "minWidth": 118,
-        "flex": 1.6,
+        "width": 152,
         "getQuickFilterText": {"function": "''"},
     },
-    {"field": "chair", "headerName": "Chair", "filter": "agTextColumnFilter", "minWidth": 52},
-    {"field": "patient", "headerName": "Initials", "minWidth": 64},
+    {"field": "chair", "headerName": "Chair", "width": 62},
+    {"field": "patient", "headerName": "Initials", "width": 74},
     {
         "field": "priority",
         "headerName": "Priority",
-        "filter": "agTextColumnFilter",
-        "minWidth": 80,
+        "width": 88,
         "cellClassRules": {
             f"is-{priority.value}": f"params.data.waits && params.value === '{word}'"
             for priority, word in _PRIORITY.items()
         },
     },
-    {"field": "text", "headerName": "Alarm", "minWidth": 140, "flex": 2.4},
-    {"field": "worst", "headerName": "Worst", "type": "rightAligned", "minWidth": 56},
-    {"field": "state", "headerName": "State", "filter": "agTextColumnFilter", "minWidth": 70},
-    {"field": "lasted", "headerName": "Lasted", "minWidth": 72},
-    {"field": "seen", "headerName": "Seen by", "minWidth": 84, "flex": 2.2, "tooltipField": "seen"},
+    {"field": "text", "headerName": "Alarm", "minWidth": 190, "flex": 2},
+    {"field": "worst", "headerName": "Worst", "type": "rightAligned", "width": 66},
+    {"field": "state", "headerName": "State", "width": 92},
+    {"field": "lasted", "headerName": "Lasted", "width": 104},
+    {"field": "seen", "headerName": "Seen by", "minWidth": 190, "flex": 3, "tooltipField": "seen"},
     {
         "field": "called",
         "headerName": "Called",
-        "minWidth": 70,
-        "flex": 2,
+        "minWidth": 150,
+        "flex": 2.5,
         "tooltipField": "called",
     },
-    {"field": "kind", "headerName": "Kind", "filter": "agTextColumnFilter", "minWidth": 74},
+    {"field": "kind", "hide": True},  # stars before the words, or none, say the same
 ]
 
 
