@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from clinical.alarms import AlarmPriority
 from clinical.record import AudioState
@@ -52,8 +52,9 @@ def clinic(request: pytest.FixtureRequest) -> Clinic:
 
 
 @pytest.fixture
-def wall(page: Page, clinic: Clinic) -> Iterator[Page]:
+def wall(new_context: Callable[..., BrowserContext], clinic: Clinic) -> Iterator[Page]:
     """A paired wall with three digits wherever there can be three, and something silenced."""
+    page = new_context(service_workers="block").new_page()
     with served(clinic.app) as at:
         page.goto(f"http://{at}/wall")
         code = page.locator("#code")
@@ -127,3 +128,27 @@ def test_the_wall_is_dark_whatever_the_computer_prefers(wall):
     wall.emulate_media(color_scheme="light")
     ground = wall.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(6, 9, 12)"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("clinic", [1], indirect=True)
+def test_a_page_of_another_version_is_fetched_anew_but_never_left_for_an_error(wall):
+    began = wall.evaluate("performance.timeOrigin")
+    other = {"paired": True, "version": "another"}
+    wall.route("**/wall/seen", lambda route: route.fulfill(json=other))
+    for gone in ("abort", "error"):
+        wall.unroute("**/wall")
+        if gone == "abort":
+            wall.route("**/wall", lambda route: route.abort())
+        else:
+            wall.route("**/wall", lambda route: route.fulfill(status=503, body="no"))
+        for _ in range(2):
+            with wall.expect_request("**/wall", timeout=30_000):
+                pass
+        assert wall.evaluate("performance.timeOrigin") == began
+        expect(wall.locator('[data-tile="1"]')).to_be_visible()
+    wall.unroute("**/wall")
+    with wall.expect_navigation(timeout=30_000):
+        pass
+    expect(wall.locator('[data-tile="1"]')).to_be_visible()
+    assert wall.evaluate("performance.timeOrigin") != began
