@@ -14,10 +14,9 @@ from pathlib import Path
 from clinical.alarms import AlarmLimit, Beside, Direction, RelativeLimit
 from clinical.catalog.document import Malformed
 from clinical.catalog.preset import Preset
-from clinical.catalog.preset_file import CHANGE_PCT, hysteresis_of, read_preset
+from clinical.catalog.preset_file import CHANGE_PCT, DELAY_S, hysteresis_of, read_preset
 from clinical.vitals import CUFF, NATURE, Metric
 
-DELAY_S = (0.0, 120.0)  # a longer one would be no alarm
 CUFF_MIN = (1.0, 60.0)
 PER_CENT = 100
 MIN_S = 60

@@ -61,11 +61,15 @@ def _in_order(shelved: Shelved) -> list[str]:
     """The names, those that others come from first."""
 
     def ancestry(name: str) -> int:
-        preset, others = shelved.presets.newest(name), 0
-        while (parent := _parent_of(preset, shelved)) is not None:
-            others += parent.name != preset.name
+        preset, above = shelved.presets.newest(name), {name}
+        # As far as there are editions: a record that was tampered with may lead in a circle.
+        for _each in shelved.presets.editions:
+            parent = _parent_of(preset, shelved)
+            if parent is None:
+                break
+            above.add(parent.name)
             preset = parent
-        return others
+        return len(above)
 
     return sorted(shelved.presets.names, key=ancestry)
 

@@ -262,6 +262,13 @@ def test_the_table_marks_what_the_parent_has_otherwise():
     assert "◆" not in words_of(view_of.table(adult, None))
 
 
+def test_presets_that_come_from_each_other_in_a_circle_are_shown_all_the_same():
+    adult, athlete = load_preset("ketamine-adult"), load_preset("athlete-low-hr")
+    turned = replace(adult, parent=("athlete-low-hr", 1))
+    presets = Presets({ADULT: turned, ("athlete-low-hr", 1): athlete})
+    assert len(view_of.listed(Shelved(presets), None, UTC)) == 2
+
+
 def test_a_director_signs_on_the_page_and_a_nurse_does_not(shelf, monkeypatch):
     seen_as(monkeypatch, NURSE)
     assert words_of(asyncio.run(list_page.signed(shelf, *ADULT))) == view_of.FOR_DIRECTORS
