@@ -193,7 +193,7 @@ def cuffs(rows: list[dict[str, Value]], vital: str) -> Iterator[Span]:
 def continuous(rows: list[dict[str, Value]], vital: str, every_s: float) -> Iterator[Span]:
     """From when to when a value stands as the monitor sends it; None from when it is too old."""
     limit_s = max(10.0, 2.5 * every_s)
-    ends = [row["t_s"] for row in rows[1:]] + [rows[-1]["t_s"] + 1]
+    ends = [row["t_s"] for row in rows[1:]] + [rows[-1]["t_s"] + 6]
     before: Value = None
     for row, end in zip(rows, ends, strict=True):
         begin, value = row["t_s"], row.get(COLUMN[vital])

@@ -28,6 +28,7 @@ from tests.clinical.fakes import BEGIN, Bedside, at
 PROTOCOL = PROTOCOLS["ge-dri"]
 PRESET = "ketamine-adult"
 LEAD_S = 60.0  # the line is up, with nobody in the chair, before the first row
+TAIL_S = 5.0  # the last row is seen by the slowest monitor, too
 AFTER_FRAME_S = 0.001  # what is due in the moment of a frame is looked at after it
 WHOLE = 4096  # bytes that a read takes at most, where nobody says less
 
@@ -108,7 +109,7 @@ def replayed(
     monitor = Monitor(
         showing, begin_unix_s=BEGIN.timestamp(), level=10, min_interval_s=min_interval_s
     )
-    cable = Cable(monitor, chair, LEAD_S + recording.length_s, size, wakes)
+    cable = Cable(monitor, chair, LEAD_S + recording.length_s + TAIL_S, size, wakes)
     told: list[LinkState] = []
     talk = PROTOCOL.talk()
 
