@@ -232,7 +232,7 @@ class Condition:
     def worst(self) -> tuple[AlarmLimit, Standing] | None:
         """The raised limit of the highest priority; None while the condition is inactive.
 
-        Of two of the same priority, one that the value is still beyond: it is the one to name.
+        Of two of the same priority, one that the value is still beyond, and the one further out.
         """
         if not self.is_astir:
             return None
@@ -244,7 +244,9 @@ class Condition:
         if not raised:
             return None
         worst = [each for each in raised if each[0].priority is raised[0][0].priority]
-        return next((each for each in worst if each[1].in_since is None), worst[0])
+        held = [each for each in worst if each[1].in_since is None] or worst
+        further = max if held[0][0].direction is Direction.HIGH else min
+        return further(held, key=lambda each: each[0].value)
 
     @property
     def is_astir(self) -> bool:
@@ -284,20 +286,27 @@ class Condition:
         return replace(self, standings=tuple(_with_lesser(standings)))
 
     def observed(
-        self, value: float, at: datetime, others: Mapping[Metric, float] = NOTHING_BESIDE
+        self,
+        value: float,
+        at: datetime,
+        others: Mapping[Metric, float] = NOTHING_BESIDE,
+        *,
+        may_end: bool = True,
     ) -> Condition:
         """The condition after a value; delays that ended before ``at`` are carried out first.
 
         A missing value is not passed in: it neither starts a run nor ends one. Else a slow heart
         would fall silent with the electrode that came loose. ``others`` are the newest believable
-        values of the signs that limits look at beside.
+        values of the signs that limits look at beside. Without ``may_end`` the value can begin and
+        hold an alarm, and end none: it is less sure than the ones before it.
         """
         if self.inside[0] < value < self.inside[1] and not self.is_astir:
             return self
         before = self.settled(at)
         standings = tuple(
-            _after(limit, standing, value, at, others)
+            after if may_end or _is_out(after) else standing
             for limit, standing in zip(before.limits, before.standings, strict=True)
+            for after in [_after(limit, standing, value, at, others)]
         )
         if standings == before.standings:
             return before
@@ -394,6 +403,10 @@ def _after(
     if not is_breached:
         return INSIDE
     return standing if standing.out_since is not None else Standing(out_since=at)
+
+
+def _is_out(standing: Standing) -> bool:
+    return standing.out_since is not None or (standing.is_raised and standing.in_since is None)
 
 
 def _row(limit: AlarmLimit) -> tuple[object, ...]:

@@ -49,6 +49,7 @@ MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet
 CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
 # Cycles that follow each other sooner are judged all the same: else none of them ever would be.
 WAITS_AGAIN = timedelta(minutes=2)
+BACK_SOON = timedelta(minutes=2)  # an alarm that comes again is still the one that was called
 BESIDE = timedelta(seconds=15)  # what is older than this when a cuff ends is not of that set
 
 
@@ -89,10 +90,20 @@ class OpenAlarm:
     unseen: Signal | None = None
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
-    is_latched: bool = False  # it has ended
+    ended_at: datetime | None = None  # of a latched one
     confirmed_at: datetime | None = None
     calls: tuple[AlarmCalled, ...] = ()
     shown: tuple[AlarmShown, ...] = ()
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether it has ended and is shown all the same."""
+        return self.ended_at is not None
+
+    @property
+    def news(self) -> str:
+        """What it last became news with; another where it has grown worse since."""
+        return f"{self.called_from.isoformat()} {self.reached}"
 
     @property
     def is_unanswered(self) -> bool:
@@ -204,6 +215,7 @@ class ChairState:
     is_recording: bool = True
     overrun_at: datetime | None = None  # when events were last lost
     failed_at: datetime | None = None  # since when each step of it has failed
+    left_at: datetime | None = None  # its open session could not be taken up at the start
 
 
 def monitor_for(state: ChairState, metric: Metric) -> str:
@@ -359,7 +371,8 @@ def _heir(alarm: OpenAlarm, left: Sequence[OpenAlarm]) -> OpenAlarm:
         unseen, own = before.unseen, alarm.unseen
         if unseen is None or own is None or unseen.priority.rank < own.priority.rank:
             continue
-        alarm = replace(alarm, called_from=before.called_from, calls=before.calls)
+        if before.ended_at is None or alarm.onset_at - before.ended_at <= BACK_SOON:
+            alarm = replace(alarm, called_from=before.called_from, calls=before.calls)
         if unseen.priority.rank > own.priority.rank:
             alarm = replace(alarm, unseen=unseen)
     return alarm
@@ -441,7 +454,8 @@ def _alarms_after(alarms: Mapping[str, OpenAlarm], fact: AlarmEvent) -> Mapping[
         case AlarmChange.EASED:
             after = replace(before, signal=signal, worst=fact.worst)
         case AlarmChange.LATCHED:
-            after = replace(before, signal=signal, worst=fact.worst, unseen=signal, is_latched=True)
+            last = replace(before, signal=signal, worst=fact.worst)
+            after = replace(last, unseen=signal, ended_at=fact.at)
         case AlarmChange.CONFIRMED:
             after = replace(before, confirmed_at=fact.at)
         case AlarmChange.ACKNOWLEDGED:

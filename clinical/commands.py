@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from clinical.alarms import AlarmPriority
 from clinical.links import CuffOrder
 from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Signature
@@ -55,12 +54,13 @@ class LockBaseline(Command):
 class AcknowledgeAlarm(Command):
     """The person has seen it: no sound until it ends or grows worse. Resets a latched one.
 
-    ``priority`` is the one that the page showed: refused where it has grown worse since then.
+    ``news`` is the one that the page showed (AlarmView): refused where it has grown worse since.
+    "" takes it as it is now.
     """
 
     alarm_id: UUID
     reason: str = ""
-    priority: AlarmPriority | None = None
+    news: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,14 @@ class Engine:
         views = {**self._snapshot.chairs, chair: chair_view(state, now)}
         self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
 
+    def leave(self, chair: int) -> None:
+        """Say on all screens that an open session of the record could not be taken up; call before
+        ``start``."""
+        now = self._clock.now()
+        self._states[chair] = replace(self._states[chair], left_at=now)
+        views = {**self._snapshot.chairs, chair: chair_view(self._states[chair], now)}
+        self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
+
     def start(self) -> None:
         self._thread.start()
 

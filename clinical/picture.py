@@ -16,11 +16,14 @@ from clinical.requests import findings, missing
 from clinical.snapshot import AlarmView, AudioView, CallView, ChairView, SessionView, Sound
 from clinical.vitals import NATURE
 
+RULES_FAILED = "RULES FAILED"
+SESSION_LEFT = "SESSION NOT TAKEN UP"
+
 
 def chair_view(state: ChairState, now: datetime) -> ChairView:
     """The chair as every screen shows it at ``now``."""
-    session = state.session
-    link = state.link
+    session, link, fault = state.session, state.link, _own_fault(state)
+    sound = sound_of(session, now) if session else None
     return ChairView(
         chair=state.chair,
         name=state.name,
@@ -29,34 +32,33 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         link_since=link.at if link else None,
         interval_s=state.interval_s,
         latest=state.latest,
-        alarms=(*_own_fault(state), *(alarm_views(session) if session else ())),
+        alarms=(*fault, *(alarm_views(session) if session else ())),
         session=_session_view(state, session, now) if session else None,
         is_recording=state.is_recording,
         is_simulated=state.is_simulated,
         monitors=state.monitors,
         shown_from=state.shown_from,
         remarks=_remarks(session, state.monitors) if session else (),
-        sound=_FAULT_SOUND if state.failed_at else sound_of(session, now) if session else None,
+        sound=Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL) if fault else sound,
     )
 
 
-RULES_FAILED = "RULES FAILED"
-_FAULT_SOUND = Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL)
-
-
 def _own_fault(state: ChairState) -> tuple[AlarmView, ...]:
-    """The alarm of a chair whose last step failed: no rule of its own can make that."""
-    if state.failed_at is None:
+    """The alarm of a chair that Vigil itself has failed: no rule can make that one."""
+    if state.failed_at is not None:
+        condition, since = RULES_FAILED, state.failed_at
+    elif state.left_at is not None:
+        condition, since = SESSION_LEFT, state.left_at
+    else:
         return ()
-    name = f"{RULES_FAILED} {state.chair} {state.failed_at.isoformat()}"
     return (
         AlarmView(
-            alarm_id=uuid5(NAMESPACE_OID, name),
-            text=f"{RULES_FAILED} - LOOK AT THE BEDSIDE MONITOR",
+            alarm_id=uuid5(NAMESPACE_OID, f"{condition} {state.chair} {since.isoformat()}"),
+            text=f"{condition} - LOOK AT THE BEDSIDE MONITOR",
             kind=AlarmKind.TECHNICAL,
             priority=AlarmPriority.HIGH,
-            onset_at=state.failed_at,
-            condition=RULES_FAILED,
+            onset_at=since,
+            condition=condition,
             is_on_all_screens=True,
         ),
     )
@@ -115,6 +117,7 @@ def alarm_views(session: SessionState) -> tuple[AlarmView, ...]:
             delay_s=alarm.signal.delay_s,
             is_latched=alarm.is_latched,
             unseen=_unseen(alarm),
+            news=alarm.news,
             needs_repeat=alarm.signal.condition in asked,
             confirmed_at=alarm.confirmed_at,
             is_on_all_screens=_is_on_all_screens(alarm),

@@ -1,6 +1,6 @@
 """Which facts does a session leave behind? Each is written once, and never changed.
 
-Folding a session's facts in order gives its state back (``monitor.resumed``): the record is not a
+Folding a session's facts in order gives its state back (``chair.resumed``): the record is not a
 copy of what happened, it *is* what the engine goes on from after a crash.
 """
 

@@ -316,7 +316,7 @@ def _acknowledge(
         raise Refused("this alarm has cleared already")
     if alarm.acknowledged_by is not None and not alarm.is_latched:
         raise Refused(f"{alarm.acknowledged_by} has acknowledged this alarm already")
-    if command.priority is not None and command.priority.rank < alarm.signal.priority.rank:
+    if command.news not in ("", alarm.news):
         raise Refused("it has grown worse meanwhile: look again")
     reason = _reason(command.reason, is_needed=False)
     change = AlarmChange.RESET if alarm.is_latched else AlarmChange.ACKNOWLEDGED

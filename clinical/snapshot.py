@@ -37,6 +37,7 @@ class AlarmView:
     """One open alarm condition, as screens show it.
 
     ``is_latched``: the condition has ended, and stays on the screen until somebody has seen it.
+    ``news``: what an acknowledgement names, so that it does not reach a worse one.
     ``unseen``: what it said when it was worse than now and nobody had seen it, else "".
     ``needs_repeat``: a second cuff reading is asked for. ``shown_to`` are those who had it on a
     screen. ``is_on_all_screens``: it belongs on every page, whichever chair that is of.
@@ -58,6 +59,7 @@ class AlarmView:
     delay_s: float | None = None
     is_latched: bool = False
     unseen: str = ""
+    news: str = ""
     needs_repeat: bool = False
     confirmed_at: datetime | None = None
     is_on_all_screens: bool = False

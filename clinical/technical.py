@@ -220,12 +220,17 @@ def _not_updated(
         yield _technical(text, AlarmPriority.MEDIUM, text, onset_at, metric)
 
 
-def _cuff(session: SessionState, now: datetime) -> Iterator[Signal]:
+def repeat(session: SessionState, now: datetime) -> Iterator[Signal]:
+    """A second cuff reading that is asked for."""
     if session.repeat is not None:
         asked_at = session.repeat.asked_at
         is_late = now - asked_at > REPEAT_WITHIN
         text = "REPEAT BP - NOT DONE" if is_late else "REPEAT BP WITHIN 2 MIN"
         yield _technical("REPEAT BP", AlarmPriority.LOW, text, asked_at)
+
+
+def _cuff(session: SessionState, now: datetime) -> Iterator[Signal]:
+    yield from repeat(session, now)
     if session.failed_cuffs:
         priority = AlarmPriority.LOW if session.failed_cuffs == 1 else AlarmPriority.MEDIUM
         yield _technical("NIBP FAILED", priority, "NIBP FAILED - REPEAT", now)

@@ -14,11 +14,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from clinical.bedside import BedsideMonitor
+from clinical.calls import Shown
 from clinical.chair import ChairState
 from clinical.clock import Clock
 from clinical.engine import Engine
 from clinical.links import CuffOrder, LinkEvent
-from clinical.monitor import Observed, Shown
+from clinical.monitor import Observed
 from clinical.ports import RecorderState
 from clinical.record import CallStage
 from dashboard.config import ChairConfig, Config
@@ -146,6 +147,7 @@ class Clinic:
                     self.engine.resume(stored, chair)
                 except Exception:  # one session must not keep the others from being watched
                     log.exception("the open session of chair %s cannot be taken up", chair)
+                    self.engine.leave(chair)
 
     def _receiver(self, chair: ChairConfig, monitor: str) -> Callable[[LinkEvent | Frame], None]:
         """What takes in a line's facts; they name their monitor where the chair has two."""

@@ -21,7 +21,7 @@ from clinical.commands import (
 from clinical.engine import Engine
 from clinical.monitor import Committed, Observed
 from clinical.phases import SessionPhase
-from clinical.picture import RULES_FAILED, chair_view
+from clinical.picture import RULES_FAILED, SESSION_LEFT, chair_view
 from clinical.ports import CommitResult
 from clinical.record import AlarmCalled, AudioState, CallStage
 from clinical.snapshot import Sound
@@ -39,7 +39,7 @@ from tests.clinical.fakes import (
 )
 
 REST = {"hr": 72, "spo2": 98, "rr": 14}
-HIGH, MEDIUM = AlarmPriority.HIGH, AlarmPriority.MEDIUM
+HIGH = AlarmPriority.HIGH
 
 
 def infusing() -> Bedside:
@@ -106,14 +106,18 @@ def test_a_reset_that_is_written_late_does_not_end_the_alarm_that_followed():
 def test_an_alarm_is_acknowledged_as_it_was_shown_or_not_at_all():
     chair = infusing()
     chair.watch(1, 20, **REST | {"hr": 125})
-    alarm_id = chair.alarms["heart_rate high"].alarm_id
+    shown = {name: getattr(shown_alarm(chair), name) for name in ("alarm_id", "news")}
     chair.watch(20, 30, **REST | {"hr": 145})
-    seen_as = {"alarm_id": alarm_id, "priority": MEDIUM}
-    refused = asked(chair, AcknowledgeAlarm, **seen_as)
+    refused = asked(chair, AcknowledgeAlarm, **shown)
     assert (refused.kind, "worse" in refused.reason) == ("refused", True)
     assert sound(chair).priority is HIGH
-    assert asked(chair, AcknowledgeAlarm, **seen_as | {"priority": HIGH}).kind == "done"
+    news = shown_alarm(chair).news
+    assert asked(chair, AcknowledgeAlarm, **shown | {"news": news}).kind == "done"
     assert sound(chair) is None
+
+
+def shown_alarm(chair: Bedside):
+    return chair_view(chair.state, chair.now).alarms[0]
 
 
 def test_a_worse_limit_of_the_same_priority_sounds_again_and_ends_a_pause():
@@ -181,6 +185,48 @@ def test_the_pulse_stands_in_at_once_where_the_ecg_says_that_it_has_no_rate():
         chair.watch(begin, begin + 1, hr=70, pulse=35, spo2=97, rr=14)
         chair.watch(begin + 1, begin + 8, hr=None, pulse=35, spo2=97, rr=14)
     assert next(each[1:3] for each in chair.log("heart_rate low")) == ("raised", "high")
+
+
+def test_a_pulse_that_misses_beats_does_not_reassure_beside_a_racing_heart():
+    chair = infusing()
+    for second in range(1, 60):
+        hr = None if second % 4 == 0 else 145
+        chair.watch(second, second + 1, **REST | {"hr": hr, "pulse": 90})
+    assert ("heart_rate high", "high") in chair.open()
+
+
+def test_the_furthest_of_two_limits_of_a_priority_is_the_one_that_was_reached():
+    chair = started(SessionPhase.BASELINE)
+    for second in (2, 201):
+        chair.see(second - 1, **REST)
+        chair.cuff(second, 138, 85)
+    assert chair.lock().kind == "done"
+    chair.bring_to(SessionPhase.INFUSING)
+    chair.cuff(300, 185, 90)
+    chair.acknowledge("nibp_systolic high")
+    chair.cuff(400, 205, 90)  # beyond +40 % of 138 as well
+    assert chair.alarms["nibp_systolic high"].acknowledged_by is None
+    assert "(+40 %)" in chair.alarms["nibp_systolic high"].signal.text
+
+
+def test_a_new_alarm_long_after_one_that_nobody_saw_calls_anew():
+    chair = infusing()
+    chair.watch(1, 60, **REST | {"hr": 145})
+    chair.watch(60, 600, **REST)
+    before = [fact for fact in chair.facts if isinstance(fact, AlarmCalled)]
+    chair.watch(600, 650, **REST | {"hr": 145})
+    calls = [fact for fact in chair.facts if isinstance(fact, AlarmCalled)][len(before) :]
+    assert CallStage.SECOND in {call.stage for call in calls}
+
+
+def test_a_session_that_cannot_be_taken_up_is_said_on_every_screen():
+    clock = FakeClock()
+    engine = Engine(
+        [ChairState(1, "Chair 1")], recorder=FakeRecorder(), feed=FakeFeed(), clock=clock
+    )
+    engine.leave(1)
+    (alarm,) = engine.snapshot.chairs[1].alarms
+    assert (alarm.condition, alarm.priority, alarm.is_on_all_screens) == (SESSION_LEFT, HIGH, True)
 
 
 def test_an_alarm_that_comes_and_goes_unanswered_is_carried_on_from_its_first_time():

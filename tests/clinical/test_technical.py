@@ -327,7 +327,9 @@ def test_an_impossible_value_is_low_and_no_emergency(vital, value, label):
 def test_an_impossible_cuff_is_low_and_makes_no_set(sys, dia, labels):
     chair = started()
     chair.cuff(10, sys, dia, 90)
-    assert titles(chair) == {(f"CHECK READING {label}", "low") for label in labels}
+    # The other of the two may be believed, and may ask for a second reading.
+    checks = {each for each in titles(chair) if each[0].startswith("CHECK")}
+    assert checks == {(f"CHECK READING {label}", "low") for label in labels}
     assert chair.session.sets == ()
 
 
