@@ -78,9 +78,26 @@ def test_a_wall_shows_numbers_and_an_alarm_and_says_that_it_did(ward, hung, sign
     wall.until_live(CALM)
 
 
+KEPT = """async () => {
+  const parts = ['/wall', '/assets/wall.js', '/assets/wall.css', '/assets/live.js',
+    '/assets/sound.js'];
+  const kept = await Promise.all(parts.map(part => caches.match(part, {ignoreVary: true})));
+  return kept.every(Boolean);
+}"""
+
+
+def until_kept(wall: Screen) -> None:
+    """Until the browser has the page and its parts, for a start without a server."""
+    give_up_s = time.monotonic() + 30
+    while not wall.page.evaluate(KEPT):
+        assert time.monotonic() < give_up_s
+        wall.page.wait_for_timeout(100)
+
+
 def test_a_wall_outlives_the_server_and_the_page_that_it_is(ward, hung):
     wall, _director = hung
     wall.console.expected += NO_ANSWER
+    until_kept(wall)
     began = wall.page.evaluate("performance.timeOrigin")
     ward.server.kill()
     try:
