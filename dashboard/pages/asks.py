@@ -112,19 +112,23 @@ def panels_of(
 ) -> Iterator[Panel]:
     role = actor.role if actor else None
     mine = current if actor is not None else None  # who is not signed in asks for nothing
-    yield panel("sound", partial(silence.sound, mine, role))
-    yield panel("sound-off", partial(silence.sound_off, mine, role))
     yield panel("signs-off", partial(silence.switched_off, current, known.off, role, zone))
-    yield panel("switch-off", partial(silence.switch_off, mine, role))
     yield panel("limits-head", lambda _form: limits.head(current, preset))
-    # Not by what is drawn, as the others are: that is long, and is drawn at every beat.
-    what = (current.session, current.limits, current.preset_version) if current else None
-    table = partial(limits.table, current, preset, known.moved, zone)
-    yield Panel("limits-table", digest(what, known.moved), table)
-    has_baseline = current is not None and current.baseline is not None
-    fields = digest(what, has_baseline, actor and actor.user)
-    yield Panel("limits-form", fields, partial(limits.fields, mine, preset))
-    yield panel("probe", partial(limits.probe, mine))
+    # Not by what is drawn, as the others are: that is long, and would be drawn at every beat.
+    who = (current and current.session, actor and actor.user, role)
+    what = digest(*who, current and (current.limits, current.preset_version))
+    audio, off = current and current.audio, current and tuple(current.switched_off)
+    probe = current and current.is_probe_on_cuff_arm
+    moved, has_baseline = known.moved, bool(current and current.baseline)
+    for name, shown, draw in (
+        ("sound", (*who, audio), partial(silence.sound, mine, role)),
+        ("sound-off", (*who, audio), partial(silence.sound_off, mine, role)),
+        ("switch-off", (what, off), partial(silence.switch_off, mine, role)),
+        ("limits-table", (what, moved), partial(limits.table, current, preset, moved, zone)),
+        ("limits-form", (what, has_baseline), partial(limits.fields, mine, preset)),
+        ("probe", (*who, probe), partial(limits.probe, mine)),
+    ):
+        yield Panel(name, digest(*shown), draw)
 
 
 def sound_part(chair: int, placed: Mapping[str, Component]) -> list[Component]:

@@ -130,7 +130,8 @@ def panels_of(view: ChairView, actor: Actor | None, beside: Behind) -> Iterator[
     above = preset.decision_above if preset else None
     yield panel("head", lambda _form: view_of.head(view))
     yield _alarms(view, actor)
-    yield panel("reason", partial(open_alarms.reason, current, actor is not None))
+    reason = partial(open_alarms.reason, current, actor is not None)
+    yield Panel("reason", paperwork_key(current, actor), reason)
     yield from asks.panels_of(current, actor, preset, beside.known, ZONE)
     yield panel("session", lambda form: controls.controls(current, ZONE, form, start, above))
     yield panel("cuff", lambda form: controls.cuff(view, role, form))
@@ -154,7 +155,7 @@ def _alarms(view: ChairView, actor: Actor | None) -> Panel:
         return open_alarms.alarms(view.alarms, said, lived, may_act, form)
 
     rows = [
-        (alarm.alarm_id, alarm.priority, alarm.acknowledged_at, alarm.is_latched)
+        (alarm.alarm_id, alarm.priority, alarm.acknowledged_at, alarm.is_latched, alarm.news)
         for alarm in view.alarms
     ]
     return Panel("alarms", f"{rows} {may_act}", draw, (*texts, *lives))
@@ -301,25 +302,31 @@ def _register_session(app: Dash, services: Services) -> None:
         Output(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
         Input(ids.acknowledge(ALL), "n_clicks"),
         State(ids.acknowledge(ALL), "data-form"),
+        State(ids.acknowledge(ALL), "data-news"),
         State(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
         State(ids.CHAIR, "data"),
         prevent_initial_call=True,
     )
     async def acknowledge(
-        _clicks: list[int | None], forms: list[str], reasons: list[str | None], chair: int
+        _clicks: list[int | None],
+        forms: list[str],
+        shown: list[str],
+        reasons: list[str | None],
+        chair: int,
     ) -> tuple[Any, list[Any]]:
         """What was written goes with one alarm, and is gone for the next."""
         actor, kept = current_actor(), [no_update] * len(reasons)
         if actor is None or not was_clicked():
             return no_update, kept
-        alarm = ctx.triggered_id["about"]
+        alarm, news = ctx.triggered_id["about"], of_clicked(shown)
         command = AcknowledgeAlarm(
             # Without the reason: the second half of a double click finds it empty already.
-            command_id=command_id(of_clicked(forms), alarm),
+            command_id=command_id(of_clicked(forms), alarm, news),
             by=actor,
             chair=chair,
             alarm_id=UUID(alarm),
             reason=(reasons[0] or "").strip() if reasons else "",
+            news=news,
         )
         outcome = await submitted(services, command)
         return said(outcome), [""] * len(reasons) if outcome.kind is OutcomeKind.DONE else kept
