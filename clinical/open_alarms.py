@@ -53,8 +53,9 @@ def with_alarms(
     changes: list[Fact] = [*_raised_or_changed(state, session, present, at, now)]
     for condition, alarm in session.alarms.items():
         if condition not in present and not alarm.is_latched:
-            is_data = alarm.signal.kind is AlarmKind.PHYSIOLOGICAL
-            changes.append(_over(state, session, alarm, present, at if is_data else now))
+            over_at = at if alarm.signal.kind is AlarmKind.PHYSIOLOGICAL else now
+            over_at = max(over_at, alarm.signal.onset_at)  # switched off as it began
+            changes.append(_over(state, session, alarm, present, over_at))
     for change in changes:
         session = fold(session, change)
     more: list[Fact] = []

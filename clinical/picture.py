@@ -18,6 +18,7 @@ from clinical.vitals import NATURE
 
 RULES_FAILED = "RULES FAILED"
 SESSION_LEFT = "SESSION NOT TAKEN UP"
+OWN_FAULTS = (RULES_FAILED, SESSION_LEFT)
 
 
 def chair_view(state: ChairState, now: datetime) -> ChairView:

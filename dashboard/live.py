@@ -8,7 +8,8 @@ missed in one message, one that fell too far behind is told so, a stalled one co
         "points": [[t_ms, metric, value, quality]],
         "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
             "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
-            "latched", "confirmed_ms", "repeat", "all_screens",
+            "latched", "unseen": what it said when it was worse, or "",
+            "confirmed_ms", "repeat", "all_screens",
             "calls": [{"stage", "to", "at_ms", "seen_ms"}]}],
         "sound": {"priority", "kind"} or null, "audio": {"state", "until_ms", "by", "reason"} or
         null, "off": [label of a sign whose alarms are off], "spo2_waits_ms": until, or null,
@@ -476,6 +477,7 @@ def _alarm(alarm: AlarmView) -> dict[str, Any]:
         "acknowledged_by": alarm.acknowledged_by,
         "acknowledged_ms": _ms_or_none(alarm.acknowledged_at),
         "latched": alarm.is_latched,
+        "unseen": alarm.unseen,
         "confirmed_ms": _ms_or_none(alarm.confirmed_at),
         "repeat": alarm.needs_repeat,
         "all_screens": alarm.is_on_all_screens,

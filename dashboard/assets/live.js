@@ -339,6 +339,7 @@
     'alarm-note': (el, chair) => {
       const alarm = shownOf(chair);
       say(el, !alarm ? '' : [alarm.latched && 'has ended – not seen',
+        alarm.unseen && `${alarm.unseen} not seen`,
         alarm.repeat && 'repeat the cuff', alarm.confirmed_ms && 'confirmed',
         alarm.acknowledged_by && `seen by ${alarm.acknowledged_by}`].filter(Boolean).join(' · '));
     },

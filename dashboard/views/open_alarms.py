@@ -11,6 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmPriority
+from clinical.picture import OWN_FAULTS
 from clinical.record import CallStage
 from clinical.snapshot import AlarmView, CallView, SessionView
 from dashboard import ids
@@ -55,13 +56,15 @@ def _alarm(
     alarm: AlarmView, text: Component, life: Component, may_act: bool, form: Form
 ) -> html.Li:
     button: Component | None = None
-    if may_act and (alarm.is_latched or alarm.acknowledged_at is None):
+    can_be_seen = alarm.condition not in OWN_FAULTS  # those end when Vigil is well again
+    if may_act and can_be_seen and (alarm.is_latched or alarm.acknowledged_at is None):
         button = html.Button(
             "Reset" if alarm.is_latched else "Acknowledge",
             id=ids.acknowledge(str(alarm.alarm_id)),
             type="button",
             className="button",
             **form.carried,
+            **{"data-news": alarm.news},
         )
     kept: dict[str, Any] = {"data-latched": "true"} if alarm.is_latched else {}
     return html.Li(
@@ -74,6 +77,8 @@ def _alarm(
 def text(alarm: AlarmView, _form: Form) -> list[Component]:
     """SYS 172 > 160, with the stars of its priority, and the worst value so far."""
     worst = f"worst {alarm.worst:.0f}" if alarm.worst is not None else ""
+    if alarm.unseen:
+        worst = f"{alarm.unseen}, not seen"
     return [
         html.Span(alarm.text, className="alarm-words"),
         html.Span(worst, className="dim alarm-worst"),

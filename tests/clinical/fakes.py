@@ -117,7 +117,7 @@ class Bedside:
         return self.session.alarms
 
     def open(self) -> set[tuple[str, str]]:
-        """The alarm conditions that hold, and their priority; a repeat that is asked for is none."""
+        """The alarm conditions that hold, and their priority; a repeat asked for is none."""
         return {
             (name, alarm.signal.priority.value)
             for name, alarm in self.alarms.items()

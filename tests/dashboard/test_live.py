@@ -161,6 +161,7 @@ def test_the_first_message_tells_all_of_every_chair(bench):
                 "acknowledged_by": None,
                 "acknowledged_ms": None,
                 "latched": False,
+                "unseen": "",
                 "confirmed_ms": None,
                 "repeat": False,
                 "all_screens": False,
