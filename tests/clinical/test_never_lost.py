@@ -118,6 +118,7 @@ class Journal:
     # High conditions that nobody has seen: they stay on the screen until somebody has.
     unseen: set[tuple[Metric, Direction]] = field(default_factory=set)
     news_at: dict[UUID, datetime] = field(default_factory=dict)
+    news_of: dict[object, datetime] = field(default_factory=dict)
     silence: AudioChanged | None = None
 
     def follow(self, facts: list[Fact]) -> None:
@@ -144,11 +145,17 @@ class Journal:
             assert fact.at >= self.raised[fact.alarm_id]
         self.open[name] = fact
         key = (fact.metric, fact.direction)
+        news = name if fact.direction is None else key
         match change:
             case AlarmChange.RAISED | AlarmChange.ESCALATED:
-                assert before is None or fact.priority.rank > before.priority.rank
+                assert before is None or fact.priority.rank >= before.priority.rank
+                if name in self.answered or change is AlarmChange.ESCALATED:
+                    is_worse = before is not None and fact.priority.rank > before.priority.rank
+                    if name in self.answered or is_worse:
+                        self.news_of.pop(news, None)
+                # Lost with its signal, or back from there: the same news, which nobody answered.
                 self.answered.discard(name)
-                self.news_at[fact.alarm_id] = fact.at
+                self.news_at[fact.alarm_id] = self.news_of.setdefault(news, fact.at)
                 if fact.priority is HIGH:
                     self.silence = None  # it breaks through
                     if fact.metric is not None and fact.direction is not None:
@@ -159,6 +166,7 @@ class Journal:
                 assert fact.by
                 self.answered.add(name)
                 self.unseen.discard(key)
+                self.news_of.pop(news, None)
             case AlarmChange.LATCHED:
                 assert name not in self.answered, "what was seen is not kept"
                 assert fact.priority is HIGH
@@ -171,6 +179,9 @@ class Journal:
                 self.answered.discard(name)
                 self.latched.discard(name)
                 self.ended.add(fact.alarm_id)
+                others = {(each.metric, each.direction) for each in self.open.values()}
+                if fact.by or key not in others | self.unseen:
+                    self.news_of.pop(news, None)
 
     def called(self, fact: AlarmCalled) -> None:
         name = next(name for name, event in self.open.items() if event.alarm_id == fact.alarm_id)
@@ -208,6 +219,7 @@ class Session(RuleBasedStateMachine):
         # Breaths with the saturation that was believed then; None where there was none.
         self.pairs: list[tuple[float, float, float | None]] = []
         self.systolic: float | None = None
+        self.is_cuff_blank = False  # the last cycle failed: its dashes are the newest there is
         # High limits whose alarm was seen open, and that no value has been back inside of since.
         self.beyond: set[Row] = set()
         self.off: set[str] = set()
@@ -286,6 +298,7 @@ class Session(RuleBasedStateMachine):
             diastolic = None if systolic is None else 55.0
             self.chair.cuff(self.now_s, systolic, diastolic, systolic and 80.0)
             self.deflate()
+            self.is_cuff_blank = systolic is None
             if systolic is not None and 55 < systolic <= 280:
                 self.systolic = systolic
 
@@ -415,8 +428,8 @@ class Session(RuleBasedStateMachine):
 
     def limits_are_new(self, sign: str) -> None:
         self.forget(sign)
-        if any("signal lost" in name for name in self.chair.alarms):
-            self.systolic = None  # too old to be judged by other limits
+        if self.is_cuff_blank or any("signal lost" in name for name in self.chair.alarms):
+            self.systolic = None  # nothing that other limits could judge before the next cuff
 
     @precondition(lambda self: self.chair.session.phase is SessionPhase.BASELINE)
     @rule(systolic=st.sampled_from([110.0, 120.0]), hr=st.sampled_from([None, 60.0, 80.0]))
