@@ -496,10 +496,9 @@ class Session(RuleBasedStateMachine):
         sound = None if shown.sound is None else (shown.sound.priority, shown.sound.kind)
         assert sound == journal.sound(self.chair.now), "it rings, or is silent, and must not"
         for metric, direction in journal.unseen:
+            # Of whichever side: "signal lost" is one condition for both, the later one is shown.
             on_screen = [
-                a
-                for a in shown.alarms
-                if (a.metric, a.direction) == (metric, direction) and a.acknowledged_by is None
+                a for a in shown.alarms if a.metric is metric and a.acknowledged_by is None
             ]
             assert on_screen, f"a high {metric} {direction} was gone before anybody saw it"
             assert any(a.is_on_all_screens for a in on_screen)
