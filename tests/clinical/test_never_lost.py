@@ -399,6 +399,8 @@ class Session(RuleBasedStateMachine):
         assert outcome.kind is DONE
         self.off ^= {sign}
         self.forget(sign)
+        if sign == "sys":
+            self.systolic = None  # what a restart found while it was off waits for the next cuff
         if is_off:  # somebody has decided that it is not to be seen
             metric = SHORT[sign]
             self.journal.follow(self.chair.facts)
