@@ -282,6 +282,7 @@ def fold(session: SessionState, fact: Fact) -> SessionState:
             moved = replace(session, moved=_moved_after(session, fact))
             return _relimited(replace(moved, alarms=_reached_after(session.alarms, fact)))
         case AudioChanged():
+            # What could not be written at once is written late, and must not undo what came after.
             is_late = session.audio is not None and fact.at < session.audio.at
             return session if is_late else replace(session, audio=fact)
         case AlarmSwitched():
@@ -581,6 +582,7 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     last_cuffs = {name or first_name: cuff for name, cuff in stored.last_cuffs.items()}
     session = _with_measured(session, replace(stored, last_cuffs=last_cuffs), now)
     overrun_at = None
+    session = _not_of_the_future(session, now)
     for alarm in session.alarms.values():
         if not alarm.is_latched:
             session = _with_reason(session, alarm, now)
@@ -591,6 +593,22 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     shown_from = {metric: name for metric, name in stored.shown_from.items() if name in here}
     state = replace(state, latest=dict(stored.latest), shown_from=shown_from)
     return replace(state, session=session, overrun_at=overrun_at), gap
+
+
+def _not_of_the_future(session: SessionState, now: datetime) -> SessionState:
+    """The session where the clock was put back while Vigil was not running: what is dated later
+    than now must neither silence a chair nor hold back a call until then."""
+    alarms = {
+        name: replace(alarm, called_from=min(alarm.called_from, now))
+        for name, alarm in session.alarms.items()
+    }
+    audio, repeat = session.audio, session.repeat
+    if audio is not None and audio.at > now:
+        is_off = audio.state is AudioState.OFF
+        audio = replace(audio, at=now) if is_off else None
+    if repeat is not None:
+        repeat = repeat._replace(asked_at=min(repeat.asked_at, now))
+    return replace(session, alarms=alarms, audio=audio, repeat=repeat)
 
 
 def _with_measured(session: SessionState, stored: StoredSession, now: datetime) -> SessionState:

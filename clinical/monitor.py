@@ -47,6 +47,7 @@ from clinical.ports import CommitResult, RecorderState
 from clinical.record import (
     AlarmEvent,
     AlarmSwitched,
+    AudioChanged,
     BaselineLocked,
     CuffAllowed,
     CuffOrdered,
@@ -513,7 +514,11 @@ def _unheard(state: ChairState, command: Command) -> str:
 
 
 def _came_meanwhile(left: Sequence[Fact]) -> str:
-    """What to tell whoever ended the watch over a patient just when an alarm came."""
+    """What to tell whoever ended the watch over a patient, or silenced a chair, just when an alarm
+    came."""
+    for fact in left:
+        if isinstance(fact, AudioChanged | AlarmSwitched):
+            return "not silenced: a new high alarm came meanwhile"
     texts = [
         fact.text
         for fact in left

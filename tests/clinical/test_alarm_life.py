@@ -292,3 +292,20 @@ def test_a_rule_that_fails_is_an_alarm_on_every_screen_until_a_step_succeeds():
     snapshot, _change = feed.changes.get(timeout=10)
     assert snapshot.chairs[1].alarms == ()
     engine.stop()
+
+
+def test_a_pause_does_not_outlast_a_clock_that_was_put_back():
+    chair = infusing()
+    assert asked(chair, PauseAudio, seconds=120).kind == "done"
+    again = restarted(chair, seconds=-3600)
+    again.watch(-3599, -3580, **REST | {"hr": 145})
+    assert sound(again).priority is HIGH
+
+
+def test_a_call_is_not_held_back_by_a_clock_that_was_put_back():
+    chair = infusing()
+    chair.watch(1, 20, **REST | {"hr": 145})
+    again = restarted(chair, seconds=-3600)
+    begin = (again.now - at(0)).total_seconds()
+    again.watch(begin + 1, begin + 40, **REST | {"hr": 145})
+    assert CallStage.SECOND in {fact.stage for fact in again.facts if isinstance(fact, AlarmCalled)}
