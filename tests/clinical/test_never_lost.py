@@ -9,7 +9,7 @@ the record and from what was asked.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from hypothesis import settings
@@ -66,6 +66,7 @@ from tests.clinical.test_alarms import HYSTERESIS, OPERATORS, TABLE, outward
 STALE_S = 10.0
 OFF_S = 5.0
 CUFF_UP_S = 45.0
+CUFF_RUNS_S = 240.0
 SLACK_S = 0.1  # the engine waits 50 ms for what may still be on its way
 
 SIGNS = ("hr", "spo2", "rr")
@@ -117,8 +118,6 @@ class Journal:
     ended: set[UUID] = field(default_factory=set)
     # High conditions that nobody has seen: they stay on the screen until somebody has.
     unseen: set[tuple[Metric, Direction]] = field(default_factory=set)
-    news_at: dict[UUID, datetime] = field(default_factory=dict)
-    news_of: dict[object, datetime] = field(default_factory=dict)
     silence: AudioChanged | None = None
 
     def follow(self, facts: list[Fact]) -> None:
@@ -134,6 +133,8 @@ class Journal:
 
     def event(self, fact: AlarmEvent) -> None:
         name, change, before = fact.condition, fact.change, self.open.get(fact.condition)
+        if change is AlarmChange.ACKNOWLEDGED and fact.alarm_id in self.ended:
+            return  # in the moment of its end: what a person asked is written after what it met
         assert fact.alarm_id not in self.ended, f"{name} {change} after its end"
         if change is AlarmChange.RAISED:
             assert before is None, f"{name} was raised twice"
@@ -145,17 +146,10 @@ class Journal:
             assert fact.at >= self.raised[fact.alarm_id]
         self.open[name] = fact
         key = (fact.metric, fact.direction)
-        news = name if fact.direction is None else key
         match change:
             case AlarmChange.RAISED | AlarmChange.ESCALATED:
                 assert before is None or fact.priority.rank >= before.priority.rank
-                if name in self.answered or change is AlarmChange.ESCALATED:
-                    is_worse = before is not None and fact.priority.rank > before.priority.rank
-                    if name in self.answered or is_worse:
-                        self.news_of.pop(news, None)
-                # Lost with its signal, or back from there: the same news, which nobody answered.
                 self.answered.discard(name)
-                self.news_at[fact.alarm_id] = self.news_of.setdefault(news, fact.at)
                 if fact.priority is HIGH:
                     self.silence = None  # it breaks through
                     if fact.metric is not None and fact.direction is not None:
@@ -165,8 +159,7 @@ class Journal:
             case AlarmChange.ACKNOWLEDGED:
                 assert fact.by
                 self.answered.add(name)
-                self.unseen.discard(key)
-                self.news_of.pop(news, None)
+                self.seen(fact)
             case AlarmChange.LATCHED:
                 assert name not in self.answered, "what was seen is not kept"
                 assert fact.priority is HIGH
@@ -174,20 +167,25 @@ class Journal:
             case AlarmChange.CLEARED | AlarmChange.RESET:
                 assert (change is AlarmChange.RESET) is (name in self.latched)
                 if fact.by:
-                    self.unseen.discard(key)
+                    self.seen(fact)
                 del self.open[name]
                 self.answered.discard(name)
                 self.latched.discard(name)
                 self.ended.add(fact.alarm_id)
-                others = {(each.metric, each.direction) for each in self.open.values()}
-                if fact.by or key not in others | self.unseen:
-                    self.news_of.pop(news, None)
+
+    def seen(self, fact: AlarmEvent) -> None:
+        """Somebody has seen it; a lost signal stands for both sides of its sign."""
+        is_both = fact.condition.endswith("signal lost")
+        self.unseen = {
+            (metric, direction)
+            for metric, direction in self.unseen
+            if metric is not fact.metric or not (is_both or direction is fact.direction)
+        }
 
     def called(self, fact: AlarmCalled) -> None:
         name = next(name for name, event in self.open.items() if event.alarm_id == fact.alarm_id)
         assert name not in self.answered, "an answered alarm was carried further"
         assert name not in self.latched, "an alarm that is over was carried further"
-        assert fact.at >= self.news_at[fact.alarm_id] + timedelta(seconds=30)
 
     def sound(self, now: datetime) -> tuple[AlarmPriority, AlarmKind] | None:
         """The worst that nobody has answered; the patient before the equipment."""
@@ -255,6 +253,9 @@ class Session(RuleBasedStateMachine):
 
     def see(self, shown: dict[str, float | None]) -> None:
         is_up = self.cuff_up_s is not None
+        if self.cuff_up_s is not None and self.now_s - self.cuff_up_s > CUFF_RUNS_S:
+            self.cuff_up_s = self.now_s  # nobody inflates for so long: another cycle has begun
+            self.forget("spo2")
         frame = Observed(seen(self.now_s, **shown), at(self.now_s), is_cuff_up=is_up or None)
         self.chair.step(frame, at(self.now_s))
         for sign, value in shown.items():
