@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Condition, Direction
 from clinical.bedside import BedsideMonitor, Given, order_of
@@ -44,6 +44,8 @@ from clinical.vitals import CUFF, NATURE, Metric, Observation, Quality
 Pressures = tuple[float | None, float | None, float | None]
 PRESSURES = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
 DATA_LOST = "DATA LOST"
+RULES_FAILED = "RULES FAILED"  # of Vigil itself: no rule can make these two
+SESSION_LEFT = "SESSION NOT TAKEN UP"
 RECOVERY = "recovery"  # the checklist of every session today
 MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
 CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
@@ -592,7 +594,7 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     here = {each.name for each in state.monitors}
     shown_from = {metric: name for metric, name in stored.shown_from.items() if name in here}
     state = replace(state, latest=dict(stored.latest), shown_from=shown_from)
-    return replace(state, session=session, overrun_at=overrun_at), gap
+    return replace(state, session=session, overrun_at=overrun_at, left_at=None), gap
 
 
 def _not_of_the_future(session: SessionState, now: datetime) -> SessionState:
@@ -702,6 +704,11 @@ def ended(state: ChairState, alarm: OpenAlarm, at: datetime) -> AlarmEvent:
     """The fact that ``alarm`` ends with the watch over its session."""
     change = AlarmChange.RESET if alarm.is_latched else AlarmChange.CLEARED
     return alarm_event(change, state, alarm, at)
+
+
+def fault_id(condition: str, chair: int, since: datetime) -> UUID:
+    """The name of an alarm about Vigil itself, RULES_FAILED or SESSION_LEFT."""
+    return uuid5(NAMESPACE_OID, f"{condition} {chair} {since.isoformat()}")
 
 
 def lost_condition(metric: Metric) -> str:

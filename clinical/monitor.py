@@ -21,10 +21,12 @@ from clinical.calls import Shown, called, due_calls, shown
 from clinical.catalog.presets import Presets
 from clinical.chair import (
     PRESSURES,
+    SESSION_LEFT,
     ChairState,
     Remark,
     SessionState,
     after_cuff,
+    fault_id,
     fold,
     link_of,
     monitor_for,
@@ -410,6 +412,8 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
 
 
 def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[ChairState, Effects]:
+    if _is_of_left(command, state):
+        return replace(state, left_at=None), Effects(commit=(command, ()))
     try:
         facts = facts_of(command, state, now)
     except Refused as refused:
@@ -420,6 +424,13 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
         order = _order_in(facts) or _cancel_of(before, facts, now)
         return state, Effects(commit=(command, facts), order=order)
     return state, Effects(commit=(command, facts))
+
+
+def _is_of_left(command: Command, state: ChairState) -> bool:
+    """Whether somebody has seen that the session of this chair could not be taken up."""
+    if state.left_at is None or not isinstance(command, AcknowledgeAlarm):
+        return False
+    return command.alarm_id == fault_id(SESSION_LEFT, state.chair, state.left_at)
 
 
 def _order_in(facts: Sequence[Fact]) -> tuple[str, CuffOrder] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid5
 
 from clinical import technical
@@ -29,6 +29,8 @@ from clinical.record import (
     Fact,
 )
 from clinical.requests import BY_DATA
+
+TOLD_LATE = timedelta(seconds=5)
 
 
 def with_alarms(
@@ -57,7 +59,7 @@ def with_alarms(
             over_at = max(over_at, alarm.signal.onset_at)  # switched off as it began
             changes.append(_over(state, session, alarm, present, over_at))
     for change in changes:
-        session = fold(session, change)
+        session = _told(fold(session, change), change, now)
     more: list[Fact] = []
     if asked is not None and session.repeat is not asked:
         more += _confirmed(state, session, asked)
@@ -79,6 +81,20 @@ def with_alarms(
     if session is not state.session:
         state = replace(state, session=session)
     return state, (*changes, *more)
+
+
+def _told(session: SessionState, change: Fact, now: datetime) -> SessionState:
+    """The session where ``change`` is told long after its onset, as of a cuff reading that came
+    with the line: nobody could answer, or measure again, before now."""
+    if not isinstance(change, AlarmEvent) or now - change.at <= TOLD_LATE:
+        return session
+    alarm, repeat = session.alarms.get(change.condition), session.repeat
+    if alarm is not None and alarm.called_from == change.at:
+        told = replace(alarm, called_from=now)
+        session = replace(session, alarms={**session.alarms, change.condition: told})
+    if repeat is not None and repeat.asked_at == change.at:
+        session = replace(session, repeat=repeat._replace(asked_at=now))
+    return session
 
 
 def _raised_or_changed(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
 
 from clinical.alarms import AlarmKind, AlarmPriority
 from clinical.bedside import BedsideMonitor
-from clinical.chair import ChairState, OpenAlarm, SessionState
+from clinical.chair import (
+    RULES_FAILED,
+    SESSION_LEFT,
+    ChairState,
+    OpenAlarm,
+    SessionState,
+    fault_id,
+)
 from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
 from clinical.record import AudioState, CallStage
@@ -16,9 +22,8 @@ from clinical.requests import findings, missing
 from clinical.snapshot import AlarmView, AudioView, CallView, ChairView, SessionView, Sound
 from clinical.vitals import NATURE
 
-RULES_FAILED = "RULES FAILED"
-SESSION_LEFT = "SESSION NOT TAKEN UP"
-OWN_FAULTS = (RULES_FAILED, SESSION_LEFT)
+_FAULT = Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL)
+_OF_PATIENT = Sound(AlarmPriority.HIGH, AlarmKind.PHYSIOLOGICAL)
 
 
 def chair_view(state: ChairState, now: datetime) -> ChairView:
@@ -40,7 +45,7 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         monitors=state.monitors,
         shown_from=state.shown_from,
         remarks=_remarks(session, state.monitors) if session else (),
-        sound=Sound(AlarmPriority.HIGH, AlarmKind.TECHNICAL) if fault else sound,
+        sound=_FAULT if fault and sound != _OF_PATIENT else sound,
     )
 
 
@@ -54,7 +59,7 @@ def _own_fault(state: ChairState) -> tuple[AlarmView, ...]:
         return ()
     return (
         AlarmView(
-            alarm_id=uuid5(NAMESPACE_OID, f"{condition} {state.chair} {since.isoformat()}"),
+            alarm_id=fault_id(condition, state.chair, since),
             text=f"{condition} - LOOK AT THE BEDSIDE MONITOR",
             kind=AlarmKind.TECHNICAL,
             priority=AlarmPriority.HIGH,

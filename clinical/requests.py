@@ -347,8 +347,15 @@ def _pause_audio(command: PauseAudio, session: SessionState, now: datetime) -> A
     return AudioChanged(opened.session, now, by, AudioState.PAUSED, until)
 
 
+def _yes_or_no(given: object) -> None:
+    """Raises Refused for a word: "no" is true to a program, and would silence a chair."""
+    if not isinstance(given, bool):
+        raise Refused(f"expected yes or no, got {given!r}")
+
+
 def _switch_audio(command: SwitchAudio, session: SessionState, now: datetime) -> AudioChanged:
     opened, by = session.opened, command.by
+    _yes_or_no(command.is_off)
     if by.role is not Role.DIRECTOR:
         raise Refused("a medical director decides whether a chair is silent")
     if not command.is_off:
@@ -358,6 +365,7 @@ def _switch_audio(command: SwitchAudio, session: SessionState, now: datetime) ->
 
 
 def _switch_alarm(command: SwitchAlarm, session: SessionState, now: datetime) -> AlarmSwitched:
+    _yes_or_no(command.is_off)
     watched = {metric for metric, _direction in session.conditions}
     metric = next((each for each in watched if each == command.metric), None)
     if metric is None:
@@ -409,6 +417,7 @@ def _limit_key(asked: LimitAsked) -> LimitKey:
 
 
 def _place_probe(command: PlaceProbe, session: SessionState, now: datetime) -> ProbePlaced:
+    _yes_or_no(command.is_on_cuff_arm)
     if command.is_on_cuff_arm is session.is_probe_on_cuff_arm:
         raise Refused("it is so already")
     return ProbePlaced(session.opened.session, now, command.by.user, command.is_on_cuff_arm)

@@ -29,7 +29,7 @@ from devices.link import Frame
 from devices.registry import PROTOCOLS
 from devices.supervisor import Supervisor
 from storage.database import migrate, open_database
-from storage.facts import stored_sessions
+from storage.facts import open_sessions
 from storage.hold import Hold
 from storage.observations import chair_points
 from storage.writer import StorageWriter
@@ -135,12 +135,12 @@ class Clinic:
         """Go on with every session that the record has in a chair."""
         known = {chair.number for chair in self.config.chairs}
         with self.database.reading() as db:
-            for stored in stored_sessions(db):
-                chair = stored.opened.chair
+            for chair, read in open_sessions(db):
                 if chair not in known:
                     log.warning("an open session waits for chair %s, which is not here", chair)
                     continue
                 try:
+                    stored = read()
                     since = stored.last_at - TREND
                     points = chair_points(db, session=stored.opened.session, since=since)
                     self.hub.fill(chair, points)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -144,7 +145,13 @@ def facts_of(db: Session, *, session: UUID) -> tuple[RareFact, ...]:
 
 def stored_sessions(db: Session) -> list[StoredSession]:
     """The sessions still in a chair, oldest first, for the engine to go on from."""
-    return [_stored(db, row) for row in sessions.in_chair(db)]
+    return [read() for _chair, read in open_sessions(db)]
+
+
+def open_sessions(db: Session) -> list[tuple[int, Callable[[], StoredSession]]]:
+    """By chair, what reads the session still in it; oldest first. One that cannot be read raises
+    where it is read, and leaves the others."""
+    return [(row.chair, partial(_stored, db, row)) for row in sessions.in_chair(db)]
 
 
 def _facts_of(db: Session, row: SessionRow) -> tuple[RareFact, ...]:

@@ -11,7 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmPriority
-from clinical.picture import OWN_FAULTS
+from clinical.chair import RULES_FAILED
 from clinical.record import CallStage
 from clinical.snapshot import AlarmView, CallView, SessionView
 from dashboard import ids
@@ -56,7 +56,7 @@ def _alarm(
     alarm: AlarmView, text: Component, life: Component, may_act: bool, form: Form
 ) -> html.Li:
     button: Component | None = None
-    can_be_seen = alarm.condition not in OWN_FAULTS  # those end when Vigil is well again
+    can_be_seen = alarm.condition != RULES_FAILED  # it ends when Vigil is well again
     if may_act and can_be_seen and (alarm.is_latched or alarm.acknowledged_at is None):
         button = html.Button(
             "Reset" if alarm.is_latched else "Acknowledge",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from clinical.alarms import AlarmPriority
 from clinical.catalog.presets import shipped
-from clinical.chair import ChairState, resumed
+from clinical.chair import RULES_FAILED, SESSION_LEFT, ChairState, resumed
 from clinical.commands import (
     AcknowledgeAlarm,
     AdjustLimits,
@@ -21,7 +22,7 @@ from clinical.commands import (
 from clinical.engine import Engine
 from clinical.monitor import Committed, Observed
 from clinical.phases import SessionPhase
-from clinical.picture import RULES_FAILED, SESSION_LEFT, chair_view
+from clinical.picture import chair_view
 from clinical.ports import CommitResult
 from clinical.record import AlarmCalled, AudioState, CallStage
 from clinical.snapshot import Sound
@@ -227,6 +228,12 @@ def test_a_session_that_cannot_be_taken_up_is_said_on_every_screen():
     engine.leave(1)
     (alarm,) = engine.snapshot.chairs[1].alarms
     assert (alarm.condition, alarm.priority, alarm.is_on_all_screens) == (SESSION_LEFT, HIGH, True)
+    engine.start()
+    seen_it = AcknowledgeAlarm(command_id=UUID(int=1), by=NURSE, chair=1, alarm_id=alarm.alarm_id)
+    assert engine.submit(seen_it).result(timeout=10).kind == "done"
+    assert engine.snapshot.chairs[1].alarms == ()
+    assert engine.snapshot.chairs[1].sound is None
+    engine.stop()
 
 
 def test_an_alarm_that_comes_and_goes_unanswered_is_carried_on_from_its_first_time():
@@ -309,3 +316,29 @@ def test_a_call_is_not_held_back_by_a_clock_that_was_put_back():
     begin = (again.now - at(0)).total_seconds()
     again.watch(begin + 1, begin + 40, **REST | {"hr": 145})
     assert CallStage.SECOND in {fact.stage for fact in again.facts if isinstance(fact, AlarmCalled)}
+
+
+def test_a_reading_that_is_told_late_is_called_from_when_it_was_told():
+    chair = infusing()
+    chair.wait(200)
+    late = seen(20, reading="n1", sys=185, dia=80, mean=110)
+    chair.step(Observed(late, at(200)), at(200.01))
+    assert chair.alarms["REPEAT BP"].signal.text == "REPEAT BP WITHIN 2 MIN"
+    called = [fact for fact in chair.facts if isinstance(fact, AlarmCalled)]
+    alarm_id = chair.alarms["nibp_systolic high"].alarm_id
+    assert alarm_id not in {fact.alarm_id for fact in called}
+    chair.wait(235)
+    called = [fact for fact in chair.facts if isinstance(fact, AlarmCalled)]
+    (second,) = (fact for fact in called if fact.alarm_id == alarm_id)
+    assert (second.stage, second.at) == (CallStage.SECOND, at(230.01))
+
+
+@pytest.mark.parametrize("given", ["no", "", 0, 1, None])
+def test_a_word_in_place_of_yes_or_no_silences_nothing(given):
+    chair = infusing()
+    chair.watch(1, 12, **REST | {"hr": 145})
+    off = {"is_off": given, "reason": "x"}
+    assert asked(chair, SwitchAudio, DIRECTOR, **off).kind == "refused"
+    assert asked(chair, SwitchAlarm, CLINICIAN, metric="heart_rate", **off).kind == "refused"
+    assert asked(chair, PlaceProbe, is_on_cuff_arm=given).kind == "refused"
+    assert sound(chair).priority is HIGH
