@@ -462,7 +462,13 @@ def _alarms_after(alarms: Mapping[str, OpenAlarm], fact: AlarmEvent) -> Mapping[
         case AlarmChange.CONFIRMED:
             after = replace(before, confirmed_at=fact.at)
         case AlarmChange.ACKNOWLEDGED:
-            after = replace(before, acknowledged_by=fact.by, acknowledged_at=fact.at, unseen=None)
+            after = replace(
+                before,
+                acknowledged_by=fact.by,
+                acknowledged_at=fact.at,
+                reached=fact.limit,  # what was seen: beyond it is news again
+                unseen=None,
+            )
     return {**rest, fact.condition: after}
 
 

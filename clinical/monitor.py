@@ -16,7 +16,7 @@ from clinical import judging, open_alarms
 from clinical.alarms import (
     AlarmPriority,
 )
-from clinical.bedside import FRESH_AT_LEAST_S, chosen, silenced
+from clinical.bedside import chosen, silenced
 from clinical.calls import Shown, called, due_calls, shown
 from clinical.catalog.presets import Presets
 from clinical.chair import (
@@ -68,7 +68,6 @@ from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_p
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
 # this long, so that the live log and a replay agree.
 LATENESS = timedelta(milliseconds=50)
-FRESH = timedelta(seconds=FRESH_AT_LEAST_S)  # an older ECG rate yields to the pulse
 # Ages, overdue cuffs and the recovery time are looked at this often; a little longer than a monitor
 # that speaks each second takes, so that its frames do that by themselves.
 TICK = timedelta(seconds=1.1)
@@ -564,7 +563,7 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
     return replace(state, session=session)
 
 
-# --- alarms ---------------------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------------------
 
 
 def _advanced(
@@ -583,9 +582,6 @@ def _advanced(
         changes += more
         due = judging.next_end(state, due, until)
     return state, tuple(changes)
-
-
-# --- who hears of an alarm ------------------------------------------------------------------------
 
 
 def _next_due(state: ChairState, now: datetime) -> datetime | None:

@@ -62,7 +62,7 @@ def with_alarms(
         session = _told(fold(session, change), change, now)
     more: list[Fact] = []
     if asked is not None and session.repeat is not asked:
-        more += _confirmed(state, session, asked)
+        more += _confirmed(state, session, asked, present)
     for signal in technical.repeat(session, now):  # what a new high value asks for, asked at once
         if signal.condition not in present:
             present[signal.condition] = signal
@@ -169,15 +169,28 @@ def _since_on(session: SessionState, signal: Signal) -> Signal:
     return replace(signal, onset_at=max(signal.onset_at, session.switched_on_at[signal.metric]))
 
 
-def _confirmed(state: ChairState, session: SessionState, asked: Repeat) -> Iterator[AlarmEvent]:
+def _confirmed(
+    state: ChairState, session: SessionState, asked: Repeat, present: Mapping[str, Signal]
+) -> Iterator[AlarmEvent]:
     """The alarms that the second reading confirms: whole, believable, in time and high again."""
     last = session.sets[-1] if session.sets else None
     if last is None or not asked.asked_at < last.at <= asked.asked_at + technical.REPEAT_WITHIN:
         return
-    for condition in sorted(asked.conditions & session.alarms.keys()):
-        alarm = session.alarms[condition]
-        if alarm.signal.priority is AlarmPriority.HIGH and not alarm.is_latched:
+    for condition in sorted(asked.conditions & present.keys() & session.alarms.keys()):
+        signal = present[condition]
+        if signal.priority is AlarmPriority.HIGH and _is_beyond(session, signal):
+            alarm = _refreshed(session.alarms[condition], signal)
             yield alarm_event(AlarmChange.CONFIRMED, state, alarm, last.at)
+
+
+def _is_beyond(session: SessionState, signal: Signal) -> bool:
+    """Whether its value is beyond a limit of its priority, not held by the hysteresis alone."""
+    row = (signal.metric, signal.direction, signal.priority)
+    return signal.value is not None and any(
+        limit.operator.holds(signal.value, limit.value)
+        for limit in session.limits
+        if (limit.metric, limit.direction, limit.priority) == row
+    )
 
 
 def _broken_through(

@@ -142,7 +142,7 @@ class CuffOrdered:
 
 class AlarmChange(StrEnum):
     RAISED = "raised"
-    ESCALATED = "escalated"  # to a higher priority; no longer acknowledged
+    ESCALATED = "escalated"  # to a worse limit; no longer acknowledged
     EASED = "eased"  # to a lower priority; does not sound again
     ACKNOWLEDGED = "acknowledged"
     CONFIRMED = "confirmed"  # a second cuff reading says the same

@@ -342,3 +342,20 @@ def test_a_word_in_place_of_yes_or_no_silences_nothing(given):
     assert asked(chair, SwitchAlarm, CLINICIAN, metric="heart_rate", **off).kind == "refused"
     assert asked(chair, PlaceProbe, is_on_cuff_arm=given).kind == "refused"
     assert sound(chair).priority is HIGH
+
+
+def test_what_was_seen_of_a_milder_value_does_not_cover_a_worse_one():
+    chair = infusing()
+    chair.watch(1, 3, **REST | {"spo2": 62})
+    chair.watch(3, 20, **REST | {"spo2": 85})
+    chair.acknowledge("spo2 low")
+    chair.watch(20, 22, **REST | {"spo2": 62})
+    assert sound(chair).priority is HIGH
+
+
+def test_a_second_reading_that_is_only_held_by_the_hysteresis_confirms_nothing():
+    chair = infusing()
+    chair.cuff(10, 185, 80)
+    chair.cuff(60, 179, 80)
+    chair.cuff(90, 181, 80)
+    assert "confirmed" not in {each[1] for each in chair.log("nibp_systolic high")}
