@@ -22,6 +22,7 @@ from clinical.links import CuffOrder, LinkEvent
 from clinical.monitor import Observed
 from clinical.ports import RecorderState
 from clinical.record import CallStage
+from dashboard.clock import SteadyClock
 from dashboard.config import ChairConfig, Config
 from dashboard.live import LiveHub
 from dashboard.presets import Shelf
@@ -29,7 +30,7 @@ from devices.link import Frame
 from devices.registry import PROTOCOLS
 from devices.supervisor import Supervisor
 from storage.database import migrate, open_database
-from storage.facts import open_sessions
+from storage.facts import newest_at, open_sessions
 from storage.hold import Hold
 from storage.observations import chair_points
 from storage.writer import StorageWriter
@@ -80,6 +81,7 @@ class Clinic:
         self.config, self.clock = config, clock
         self._is_running = False
         self.database = open_database(config.database_url)
+        self._go_on_from_the_record()
         self.shelf = Shelf(self.database, clock)
         self.shelf.load()
         self.hub = LiveHub(clock, [chair.number for chair in config.chairs], on_shown=self._shown)
@@ -130,6 +132,17 @@ class Clinic:
         self.writer.close()
         self.database.close()
         self._hold.release()
+
+    def _go_on_from_the_record(self) -> None:
+        """Date nothing before what the record holds, where the computer's clock was put back."""
+        with self.database.reading() as db:
+            newest = newest_at(db)
+        if newest is None or not isinstance(self.clock, SteadyClock):
+            return
+        behind = self.clock.not_before(newest)
+        if behind:
+            words = "the clock is %d s behind the record: going on from the record's time"
+            log.warning(words, behind.total_seconds())
 
     def _resume(self) -> None:
         """Go on with every session that the record has in a chair."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from clinical.alarms import AlarmKind, AlarmPriority, Direction
 from clinical.phases import SessionPhase
@@ -212,6 +214,20 @@ def alarm_log(db: Session, *, session_id: int) -> AlarmLog:
         ),
         gaps=tuple(sessions.gap_of(each, session) for each in rows_of(db, GapRow, session_id)),
     )
+
+
+def alarm_rows(db: Session, *, session_ids: Collection[int]) -> dict[int, int]:
+    """How many rows the alarms of each session have: another number is other alarms."""
+    found: Counter[int] = Counter()
+    for table in (AlarmEventRow, AlarmCalledRow, AlarmShownRow):
+        counted = (
+            select(col(table.session_id), func.count())
+            .where(col(table.session_id).in_(session_ids))
+            .group_by(col(table.session_id))
+        )
+        for session_id, count in db.execute(counted):
+            found[session_id] += count
+    return dict(found)
 
 
 def logged_alarms(db: Session, *, session_id: int) -> tuple[LoggedAlarm, ...]:

@@ -47,6 +47,7 @@ from storage.models import (
     BaselineRow,
     CuffAllowedRow,
     CuffOrderRow,
+    FactRow,
     GapRow,
     LimitChangeRow,
     LinkChangeRow,
@@ -141,6 +142,12 @@ def facts_of(db: Session, *, session: UUID) -> tuple[RareFact, ...]:
     if row is None:
         raise UnknownSession(f"no session {session} in the record")
     return _facts_of(db, row)
+
+
+def newest_at(db: Session) -> datetime | None:
+    """When the newest rare fact was written; None in an empty record."""
+    newest = select(col(FactRow.written_at)).order_by(col(FactRow.fact_no).desc()).limit(1)
+    return db.scalar(newest)
 
 
 def stored_sessions(db: Session) -> list[StoredSession]:

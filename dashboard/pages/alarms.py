@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dash import ALL, Dash, Input, Output, State, no_update
@@ -15,7 +16,8 @@ from dashboard import ids
 from dashboard.pages.seats import seats
 from dashboard.views import alarms as view_of
 from dashboard.views.alarms import Logged, Row
-from storage.alarms import logged_alarms
+from storage.alarms import LoggedAlarm, alarm_rows, logged_alarms
+from storage.database import Database
 from storage.models import SessionRow
 
 if TYPE_CHECKING:
@@ -51,13 +53,23 @@ async def _rows(services: Services) -> tuple[list[Row], list[Row]]:
 def _logged(services: Services) -> list[Logged]:
     """The alarms of the last sessions, newest first."""
     newest = select(SessionRow).order_by(col(SessionRow.at).desc(), col(SessionRow.id).desc())
-    with services.database.reading() as db:
-        found = [
-            Logged(str(row.public_id), row.chair, row.patient, alarm)
-            for row in db.scalars(newest.limit(SESSIONS))
-            for alarm in logged_alarms(db, session_id=row.id)
-        ]
+    database = services.database
+    with database.reading() as db:
+        rows = list(db.scalars(newest.limit(SESSIONS)))
+        sizes = alarm_rows(db, session_ids=[row.id for row in rows])
+    found = [
+        Logged(str(row.public_id), row.chair, row.patient, alarm)
+        for row in rows
+        for alarm in _alarms_of(database, row.id, sizes.get(row.id, 0))
+    ]
     return sorted(found, key=lambda each: each.alarm.onset, reverse=True)
+
+
+@lru_cache(maxsize=2 * SESSIONS)
+def _alarms_of(database: Database, session_id: int, _size: int) -> tuple[LoggedAlarm, ...]:
+    """Read again only where rows have come: nothing in the record changes."""
+    with database.reading() as db:
+        return logged_alarms(db, session_id=session_id)
 
 
 def register(app: Dash, services: Services) -> None:
