@@ -218,7 +218,7 @@ def alarm_log(db: Session, *, session_id: int) -> AlarmLog:
 
 def alarm_rows(db: Session, *, session_ids: Collection[int]) -> dict[int, int]:
     """How many rows the alarms of each session have: another number is other alarms."""
-    found: Counter[int] = Counter()
+    found: Counter[int | None] = Counter()
     for table in (AlarmEventRow, AlarmCalledRow, AlarmShownRow):
         counted = (
             select(col(table.session_id), func.count())
@@ -227,7 +227,7 @@ def alarm_rows(db: Session, *, session_ids: Collection[int]) -> dict[int, int]:
         )
         for session_id, count in db.execute(counted):
             found[session_id] += count
-    return dict(found)
+    return {session_id: count for session_id, count in found.items() if session_id is not None}
 
 
 def logged_alarms(db: Session, *, session_id: int) -> tuple[LoggedAlarm, ...]:
