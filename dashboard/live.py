@@ -8,10 +8,10 @@ missed in one message, one that fell too far behind is told so, a stalled one co
         "points": [[t_ms, metric, value, quality]],
         "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
             "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
-            "latched", "unseen": what it said when it was worse, or "",
+            "news", "latched", "unseen": what it said when it was worse, or "",
             "confirmed_ms", "repeat", "all_screens",
             "calls": [{"stage", "to", "at_ms", "seen_ms"}]}],
-        "sound": {"priority", "kind"} or null, "audio": {"state", "until_ms", "by", "reason"} or
+        "sound": {"priority", "kind"} or null, "audio": {"state", "until_ms", "by"} or
         null, "off": [label of a sign whose alarms are off], "spo2_waits_ms": until, or null,
         "name", "phase", "link", "session", "recording", "interval_s", "hr_source",
         "monitors": {metric: [maker, interval_s]}, "remarks": [text]}}}
@@ -26,7 +26,7 @@ not said here: a page of the signed-in says it.
 One thing comes up the socket: which alarms a screen that can be seen shows (``stage`` null), and
 which calls to whoever looks. It can only ever add to the record, never silence anything.
 
-    {"shown": [[chair, alarm id, stage or null]]}
+    {"shown": [[chair, alarm id, stage or null, the alarm's "news" as it was shown]]}
 """
 
 from __future__ import annotations
@@ -311,12 +311,14 @@ class LiveHub:
         """Pass on which open alarms ``screen`` shows that its viewer is not known to have seen."""
         if self._on_shown is None or screen.viewer is None or self._snapshot is None:
             return
-        for chair, alarm_id, stage in _receipts(text):
+        for chair, alarm_id, stage, news in _receipts(text):
             view = self._snapshot.chairs.get(chair)
             if chair not in (*screen.chairs, *screen.others) or view is None:
                 continue
             alarm = next((each for each in view.alarms if each.alarm_id == alarm_id), None)
-            if alarm is not None and _is_news(alarm, screen.viewer, stage):
+            if alarm is None or news != alarm.news:  # or what was shown was milder
+                continue
+            if _is_news(alarm, screen.viewer, stage):
                 self._on_shown(chair, alarm_id, screen.viewer, stage)
 
     async def _beat(self) -> None:
@@ -476,6 +478,7 @@ def _alarm(alarm: AlarmView) -> dict[str, Any]:
         "onset_ms": _ms(alarm.onset_at),
         "acknowledged_by": alarm.acknowledged_by,
         "acknowledged_ms": _ms_or_none(alarm.acknowledged_at),
+        "news": alarm.news,
         "latched": alarm.is_latched,
         "unseen": alarm.unseen,
         "confirmed_ms": _ms_or_none(alarm.confirmed_at),
@@ -498,7 +501,6 @@ def _audio(audio: AudioView) -> dict[str, Any]:
         "state": audio.state,
         "until_ms": _ms_or_none(audio.until),
         "by": audio.by,
-        "reason": audio.reason,
     }
 
 
@@ -595,14 +597,14 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
 # What comes up the socket.
 
 
-def _receipts(text: str | None) -> list[tuple[int, UUID, CallStage | None]]:
+def _receipts(text: str | None) -> list[tuple[int, UUID, CallStage | None, str]]:
     """The receipts of a message of a screen; none where it is anything else."""
     if not text or len(text) > RECEIPT_CHARS:
         return []
     try:
         return [
-            (int(chair), UUID(alarm_id), None if stage is None else CallStage(stage))
-            for chair, alarm_id, stage in json.loads(text)["shown"]
+            (int(chair), UUID(alarm_id), None if stage is None else CallStage(stage), str(news))
+            for chair, alarm_id, stage, news in json.loads(text)["shown"]
         ]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return []

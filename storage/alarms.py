@@ -246,12 +246,20 @@ def logged_alarms(db: Session, *, session_id: int) -> tuple[LoggedAlarm, ...]:
     return tuple(sorted(alarms, key=lambda alarm: alarm.onset))
 
 
+def _words(events: Sequence[AlarmEvent], worst: float | None) -> str:
+    """What an alarm said at its worst, as far as it was written; else what it said first: later
+    words may be of a value that is back inside."""
+    at_worst = (event.text for event in events if worst is not None and event.value == worst)
+    return next(at_worst, events[0].text)
+
+
 def _logged(
     life: Sequence[AlarmEvent], calls: Sequence[AlarmCalledRow], shown: Sequence[Receipt]
 ) -> LoggedAlarm:
     first = life[0]
     highest = max((event.priority for event in life), key=lambda priority: priority.rank)
     at = {event.change: event.at for event in reversed(life)}  # of each change the first
+    worst = next((event.worst for event in reversed(life) if event.worst is not None), None)
     resets = [event for event in life if event.change is AlarmChange.RESET]
     return LoggedAlarm(
         alarm_id=first.alarm_id,
@@ -260,14 +268,14 @@ def _logged(
         metric=first.metric,
         direction=first.direction,
         priority=highest,
-        text=[event.text for event in life if event.priority is highest][-1],
+        text=_words([event for event in life if event.priority is highest], worst),
         phase=first.phase,
         onset=first.at,
         value=first.value,
         limit=first.limit,
         delay_s=first.delay_s,
         audio=first.audio,
-        worst=next((event.worst for event in reversed(life) if event.worst is not None), None),
+        worst=worst,
         confirmed=at.get(AlarmChange.CONFIRMED),
         cleared=at.get(AlarmChange.LATCHED, at.get(AlarmChange.CLEARED)),
         reset=next((Seen(event.at, event.by, event.reason) for event in resets), None),

@@ -29,7 +29,7 @@
   const DARK_EVERY_MS = {high: 250, medium: 833}; // half of a flash: 2.0 and 0.6 a second
   const RANK = {low: 1, medium: 2, high: 3};
   const SOUND_EVERY_MS = 1000;
-  const RECEIPTS_AFTER_MS = 300, RECEIPTS_AT_ONCE = 20, RECEIPTS_KEPT = 2000;
+  const RECEIPTS_AFTER_MS = 600, RECEIPTS_AT_ONCE = 20, RECEIPTS_KEPT = 2000;
   const BASELINE = {heart_rate: 'heart_rate', spo2: 'spo2', nibp_systolic: 'systolic',
     nibp_diastolic: 'diastolic', nibp_mean: 'mean'};
 
@@ -327,7 +327,7 @@
     'alarm-text': (el, chair) => { // the worst ones rotate: the word beside them is theirs
       const alarm = shownOf(chair);
       say(el, alarm ? alarm.text : '');
-      if (alarm) sees(chair.number, alarm.id, null);
+      if (alarm) sees(chair.number, alarm, null, el);
     },
     'alarm-more': (el, {alarms, behind}) => { // how many others, and the worst that stands behind
       say(el, alarms.length > 1 ? `+${alarms.length - 1}` : '');
@@ -348,8 +348,7 @@
       const state = audio?.state === 'off' || audio?.state === 'paused' && left > 0
         ? audio.state : null;
       mark(el, 'data-state', state);
-      mark(el, 'title', !state ? null : [`Sound ${state} by ${audio.by}`, audio.reason]
-        .filter(Boolean).join(': '));
+      mark(el, 'title', state && `Sound ${state} by ${audio.by}`);
       say(el, !state ? '' : state === 'off' ? 'off' : minutes(Math.ceil(left / 1000) * 1000));
     },
     off: (el, {off}) => say(el, off?.length ? `${off.join(', ')} alarms off` : ''),
@@ -468,6 +467,7 @@
       const prompt = alarm.calls?.some(({stage}) => stage === 'prompt');
       mark(el, 'href', `/chair/${number}`);
       mark(el, 'data-priority', alarm.priority);
+      mark(el, 'data-news', alarm.news);
       if (el.dataset.calls !== alarm.priority) mark(el, 'data-dark', null);
       mark(el, 'data-calls', alarm.priority);
       mark(el, 'data-mine', mine ? 'true' : null);
@@ -501,8 +501,9 @@
       el.style.visibility = seen.includes(el) ? '' : 'hidden'; // nor found by the tabulator
       if (!seen.includes(el)) continue;
       const number = el.getAttribute('href').split('/').pop();
-      sees(number, id, null);
-      if (el.dataset.mine) sees(number, id, 'second');
+      const alarm = {id, news: el.dataset.news};
+      sees(number, alarm, null);
+      if (el.dataset.mine) sees(number, alarm, 'second');
     }
   };
 
@@ -510,20 +511,28 @@
   const seenHere = new Set();
   let receipts = [], sending = 0;
 
-  const sees = (number, id, stage) => {
-    const key = `${id} ${stage}`;
+  // What is scrolled out of the window nobody sees. Measured once an alarm, not with every beat.
+  const isInView = el => {
+    const {top, bottom, width} = el.getBoundingClientRect();
+    return width > 0 && bottom > 0 && top < window.innerHeight;
+  };
+
+  const sees = (number, {id, news}, stage, el) => {
+    const key = `${id} ${stage} ${news}`; // one that has grown worse is seen anew
     if (seenHere.has(key) || document.hidden || !isLive || !viewer) return;
+    if (el && !isInView(el)) return;
     if (seenHere.size >= RECEIPTS_KEPT) seenHere.clear();
     seenHere.add(key);
-    receipts.push([Number(number), id, stage]);
+    receipts.push([Number(number), id, stage, news]);
     sending ||= setTimeout(send, RECEIPTS_AFTER_MS);
   };
 
   const seeListed = () => { // the chair's page lists all alarms; each line is a panel of that name
     for (const number of asked.split(',')) {
-      for (const {id} of chairs.get(number)?.alarms || []) {
-        if (seenHere.has(`${id} null`)) continue;
-        if (document.getElementById(`{"name":"alarm:${id}","type":"panel"}`)) sees(number, id, null);
+      for (const alarm of chairs.get(number)?.alarms || []) {
+        if (seenHere.has(`${alarm.id} null ${alarm.news}`)) continue;
+        const row = document.getElementById(`{"name":"alarm:${alarm.id}","type":"panel"}`);
+        if (row) sees(number, alarm, null, row);
       }
     }
   };
@@ -557,8 +566,8 @@
 
   const showSound = () => { // it may be blocked by the browser until somebody touches the page
     const bar = document.getElementById('sound-off');
-    if (!bar || !window.vigilSound) return;
-    const isBlocked = window.vigilSound.state() !== 'running';
+    if (!bar || document.readyState !== 'complete') return; // sound.js may still be on its way
+    const isBlocked = window.vigilSound?.state() !== 'running';
     say(bar, isBlocked ? 'SOUND OFF – TOUCH TO ENABLE' : '');
     bar.hidden = !isBlocked;
   };
@@ -710,6 +719,8 @@
 
   const tick = () => {
     if (asked && socket && isSilent()) { setLive(false); reopen(); }
+    // A page that was changed meanwhile has a new socket, and has heard nothing either.
+    if (asked && heard > -Infinity && mono() - heard > SILENCE_MS) setLive(false);
     paintAll();
     showHeard();
     sound();
@@ -744,6 +755,7 @@
   window.addEventListener('pageshow', wake);
   window.addEventListener('online', wake);
   document.addEventListener('vigil:sound-state', showSound);
+  window.addEventListener('load', showSound);
   setInterval(tick, TICK_MS);
   setInterval(() => { if (calls.size > 1) turn(); }, ROTATE_MS);
   for (const [priority, every] of Object.entries(DARK_EVERY_MS)) {

@@ -28,7 +28,6 @@ REASONS = (
     "Movement or artefact",
     "Sensor seen to",
 )
-OF_SCREEN = "screen: "  # before the name of a paired screen, where a user's stands otherwise
 
 
 def alarms(
@@ -121,7 +120,7 @@ def _known(alarm: AlarmView, zone: tzinfo | None) -> Iterator[str]:
     if _is_waiting(alarm):
         yield from (_called(call, zone) for call in alarm.calls if call.stage is CallStage.SECOND)
     where = "On all screens" if alarm.is_on_all_screens else "On screen"
-    names = ", ".join(each.removeprefix(OF_SCREEN) for each in alarm.shown_to)
+    names = ", ".join(alarm.shown_to)
     if names:
         yield f"{where}: {names}"
     elif _is_waiting(alarm) and alarm.priority is not AlarmPriority.LOW:
