@@ -247,10 +247,12 @@ def logged_alarms(db: Session, *, session_id: int) -> tuple[LoggedAlarm, ...]:
 
 
 def _words(events: Sequence[AlarmEvent], worst: float | None) -> str:
-    """What an alarm said at its worst, as far as it was written; else what it said first: later
-    words may be of a value that is back inside."""
-    at_worst = (event.text for event in events if worst is not None and event.value == worst)
-    return next(at_worst, events[0].text)
+    """What an alarm said at its worst, as near as that was written; later words may be of a value
+    that is back inside."""
+    valued = [(event.value, event.text) for event in events if event.value is not None]
+    if worst is None or not valued:
+        return events[-1].text
+    return min(valued, key=lambda pair: abs(pair[0] - worst))[1]
 
 
 def _logged(

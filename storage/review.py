@@ -227,7 +227,7 @@ def alarms_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     direction str, value float64 (at the onset), limit float64, delay_s float64 (both at the onset),
     worst float64 (the furthest beyond the limit), phase str, audio str (of the chair, both at the
     onset), called str (where it was carried while nobody answered, in words), shown_to str (who
-    had it on a screen), text str (at its highest priority, of its worst value where that was written).
+    had it on a screen), text str (at its highest priority, of its worst value where that is known).
     """
     return _frame(
         (_alarm(alarm) for alarm in alarms.logged_alarms(db, session_id=session_id)),
