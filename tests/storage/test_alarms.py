@@ -50,7 +50,7 @@ def test_an_alarm_is_told_from_its_onset_to_its_reset(database):
         alarm(alarm_id=alarm_id, at=after(10)),
         alarm(AlarmChange.ACKNOWLEDGED, alarm_id=alarm_id, at=after(15), by="anna"),
         grew,
-        alarm(AlarmChange.LATCHED, at=after(50), worst=191.0, **high),
+        replace(alarm(AlarmChange.LATCHED, at=after(50), worst=191.0, **high), value=191.0),
         replace(alarm(AlarmChange.RESET, at=after(70), by="kim", worst=191.0, **high), reason="ok"),
     )
     (told,) = log(database).alarms
