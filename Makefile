@@ -32,7 +32,7 @@ test: .venv/.done-dev
 	$(BIN)/ruff format -q --check
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: .venv/.done-dev
 	@$(BIN)/python -m tests.bench $(CELL)

@@ -99,7 +99,7 @@ def simulate(
         return
     end_s = math.inf if length_s is None else at_s + length_s
     parent = os.getppid() if watch_parent else None
-    with _sigterm_as_ctrl_c():
+    with _until_told_to_stop():
         wire = open_wire(port, model.line)
         try:
             announce(f"{monitor} listening on {wire.where}")
@@ -190,8 +190,11 @@ def _output(path: str) -> AbstractContextManager[IO[bytes]]:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, where signals may be set: in the main thread."""
+def _until_told_to_stop() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, where signals may be set: in the main thread.
+
+    Ctrl-C is asked for by name: who starts a program in the background has it ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -199,11 +202,13 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
     def stop(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _clock(t_s: float) -> str:

@@ -28,12 +28,15 @@ LONG_LIVED = ("asyncio_", "waitpid-", "AnyIO worker thread")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser and run it last.
+    """Mark what drives a browser and run it last; give the visits in a browser a worker of their
+    own, where there are several (``-n 2 --dist loadgroup``): they mostly wait.
 
     Playwright's loop runs in the main thread from the first page to the end of the run; until
     then ``asyncio.run`` works, afterwards it refuses.
     """
     for item in items:
+        is_visit = item.path.is_relative_to(ROOT / "tests" / "e2e")
+        item.add_marker(pytest.mark.xdist_group("visits" if is_visit else "others"))
         if "playwright" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -84,8 +84,9 @@ def test_every_monitor_of_the_registry_has_a_row_of_its_decoder():
 
 
 def test_the_bytes_of_every_line_are_read_by_another_process():
-    together, *rows = links(report.Options(seconds=0.3, repeats=1), length_s=MINUTE_S)
+    together, *rows = links(report.Options(seconds=1.0, repeats=1), length_s=MINUTE_S)
     assert together[""] == ALL
     assert [row[""] for row in rows] == list(PROTOCOLS)
-    assert all(row["lost bytes"] < 0.3 * row["bytes/s"] for row in rows)
+    # Nothing is read at all by a process that is deaf; a busy machine reads a part of it late.
+    assert all(row["lost bytes"] < 0.9 * row["bytes/s"] for row in rows)
     assert together["bytes/s"] == sum(row["bytes/s"] for row in rows)
