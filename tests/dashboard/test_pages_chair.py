@@ -303,7 +303,7 @@ def test_a_moved_limit_names_the_preset_and_who_moved_it_when_and_why():
             "Called kim at 12:00:00 – seen at 12:00:00",
         ),
         ({"calls": (CallView(CallStage.SECOND, "", NOON),)}, "no second person is named"),
-        ({"shown_to": ("ana", "screen: Hall")}, "On screen: ana, Hall"),
+        ({"shown_to": ("ana", "screen: Hall")}, "On screen: ana, screen: Hall"),
         ({"is_on_all_screens": True}, "On all screens: none has confirmed it yet"),
     ],
 )
@@ -493,6 +493,8 @@ def test_a_click_for_a_patient_who_has_left_is_refused_in_words(screen):
 @pytest.mark.browser
 def test_an_alarm_is_acknowledged_from_its_row(screen):
     screen.shows(session=session(SessionPhase.INFUSING), alarms=(alarm(1), alarm(2)))
+    expect(screen.page.locator(".alarm button")).to_have_count(2)
+    screen.page.wait_for_timeout(500)  # for the last drawing that is under way
     button = screen.page.locator(".alarm button").nth(1)
     under_the_finger = button.element_handle()
     screen.shows(alarms=(alarm(1, text="** SYS 175 > 160"), alarm(2)))  # as it does each second

@@ -92,11 +92,11 @@ def alarmed(emergency: Clinic, sign_in: SignIn) -> Screen:
     """The board of ``emergency``, where nobody has seen the high alarm of its patient."""
     nurse = sign_in(emergency)
     nurse.until_live()
-    if nurse.tile().get_attribute("data-acked") or not nurse.tile().get_attribute("data-alarm"):
+    if nurse.tile().get_attribute("data-calls") != "high":
         end_session(nurse, 1)
         start_session(nurse, 1, "EM")
         nurse.open("/")
-    expect(nurse.tile()).to_have_attribute("data-alarm", "high")
+    expect(nurse.tile()).to_have_attribute("data-calls", "high")
     return nurse
 
 
