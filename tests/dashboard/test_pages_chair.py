@@ -490,7 +490,7 @@ def test_a_click_for_a_patient_who_has_left_is_refused_in_words(screen):
     assert screen.asked == []
 
 
-def until(screen, claim):
+def until_asked(screen, claim):
     """Until the page has asked: how soon is no matter of this file."""
     for _ in range(100):
         if claim():
@@ -510,7 +510,7 @@ def test_an_alarm_is_acknowledged_from_its_row(screen):
     expect(screen.page.locator(".alarm-words").first).to_have_text("** SYS 175 > 160")
     assert under_the_finger.evaluate("button => button.isConnected")
     button.click()
-    until(screen, lambda: screen.asked)
+    until_asked(screen, lambda: screen.asked)
     (command,) = screen.asked
     assert isinstance(command, AcknowledgeAlarm)
     assert command.alarm_id == UUID(int=2)
@@ -543,7 +543,7 @@ def test_the_buttons_of_a_pause_stay_under_the_finger(screen, monkeypatch):
     screen.page.wait_for_timeout(500)  # for the last drawing that is under way
     box = pause.bounding_box()
     pause.dblclick()
-    until(screen, lambda: screen.asked)
+    until_asked(screen, lambda: screen.asked)
     assert {type(each) for each in screen.asked} == {PauseAudio}
     assert len({each.command_id for each in screen.asked}) == 1
     until = NOON + timedelta(days=9999)
@@ -551,7 +551,7 @@ def test_the_buttons_of_a_pause_stay_under_the_finger(screen, monkeypatch):
     expect(screen.page.get_by_role("button", name="End pause")).to_be_visible()
     assert pause.bounding_box() == box
     screen.page.get_by_role("button", name="End pause").click()
-    until(screen, lambda: screen.asked[-1].seconds == 0)
+    until_asked(screen, lambda: screen.asked[-1].seconds == 0)
 
 
 @pytest.mark.browser
