@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -91,8 +91,7 @@ def _repeat(chairs: int, seconds: float) -> Row:
         for fall, (at_s, painted_s) in zip(falls, banners, strict=True)
         if at_s is not None
     ]
-    begun = [(clock.offset_s + (asked_ms + ahead_ms) / 1000, None) for asked_ms, ahead_ms in tones]
-    heard = [at_s - fall.after_s for fall in falls if (at_s := _first(begun, fall)[0]) is not None]
+    heard = [begun - fall.after_s for fall in falls for begun in _first_tone(tones, clock, fall)]
     # Of many chairs one or another sounds all the time: no sound is the first of its alarm.
     sound = percentiles(heard) if chairs == 1 else {}
     return {
@@ -107,6 +106,20 @@ def _repeat(chairs: int, seconds: float) -> Row:
         "lost": len(falls) - len(shown),
         "clock ±": 1000 * clock.error_s,
     }
+
+
+def _first_tone(
+    tones: Iterable[Sequence[float]], clock: screen.PageClock, fall: Stamp
+) -> list[float]:
+    """When the first tone begins that was asked for after ``fall``: those of an alarm before it
+    were planned ahead, and cut off when it ended."""
+    begun = [
+        (asked_s, asked_s + ahead_ms / 1000)
+        for asked_ms, ahead_ms in tones
+        for asked_s in [clock.offset_s + asked_ms / 1000]
+    ]
+    own = [at_s for asked_s, at_s in begun if 0 <= asked_s - fall.before_s < SETTLES_S]
+    return [min(own)] if own else []
 
 
 def _first(
