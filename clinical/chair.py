@@ -46,6 +46,7 @@ PRESSURES = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN)
 DATA_LOST = "DATA LOST"
 RULES_FAILED = "RULES FAILED"  # of Vigil itself: no rule can make these two
 SESSION_LEFT = "SESSION NOT TAKEN UP"
+NOT_RUNNING = "Vigil was not running"  # the reason of the gap that a restart leaves
 RECOVERY = "recovery"  # the checklist of every session today
 MISSING_AFTER = timedelta(seconds=5)  # a beat or two without a value is not yet a sensor off
 CUFF_STOPS_BLOOD = timedelta(seconds=45)  # of a cuff on the arm with the probe, from its start
@@ -596,7 +597,7 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
             session = _with_reason(session, alarm, now)
         if alarm.signal.condition == DATA_LOST:
             overrun_at = alarm.onset_at
-    gap = Gap(first.session, min(stored.last_at, now), now, "Vigil was not running")
+    gap = Gap(first.session, min(stored.last_at, now), now, NOT_RUNNING)
     here = {each.name for each in state.monitors}
     shown_from = {metric: name for metric, name in stored.shown_from.items() if name in here}
     state = replace(state, latest=dict(stored.latest), shown_from=shown_from)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple, TypeVar
@@ -21,11 +21,12 @@ from uuid import UUID
 
 from clinical import technical
 from clinical.alarms import AlarmKind, AlarmLimit, Direction, RelativeLimit
-from clinical.bedside import FRESH_AT_LEAST_S, BedsideMonitor
+from clinical.bedside import BedsideMonitor
 from clinical.catalog.preset import Preset
 from clinical.catalog.presets import Presets
-from clinical.chair import ChairState, OpenAlarm, SessionState, fold, resumed
+from clinical.chair import NOT_RUNNING, ChairState, OpenAlarm, SessionState, fold, resumed
 from clinical.commands import AcknowledgeAlarm, Command
+from clinical.judging import FRESH
 from clinical.monitor import LATENESS, Committed, Event, Observed, SessionMonitor, Tick
 from clinical.ports import CommitResult
 from clinical.record import (
@@ -49,8 +50,6 @@ from clinical.requests import BY_DATA
 from clinical.sign_off import Actor, Role
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_plausible
 
-RESTARTED = "Vigil was not running"  # a gap of this reason; clinical.chair.resumed writes it
-FRESH = timedelta(seconds=FRESH_AT_LEAST_S)
 AGAIN = Actor("", "", Role.NURSE)  # does again what the record says was done
 COLUMN = {metric: number for number, metric in enumerate(CONTINUOUS)}
 HEART_RATE, PULSE_RATE = COLUMN[Metric.HEART_RATE], COLUMN[Metric.PULSE_RATE]
@@ -253,7 +252,7 @@ class _Replay:
                 case LimitChanged() if not self._is_moved:
                     pass
                 case Gap(reason=reason):
-                    if reason == RESTARTED:
+                    if reason == NOT_RUNNING:
                         rare.append((fact.until, DONE, fact))
                 case _ if isinstance(fact, CuffOrdered | Rare):
                     is_after = bool(rare) and rare[-1][:2] == (fact.at, SEEN)
@@ -334,7 +333,7 @@ class _Replay:
         restarts = [
             fact.until
             for fact in self._course.facts
-            if isinstance(fact, Gap) and fact.reason == RESTARTED and fact.until > since
+            if isinstance(fact, Gap) and fact.reason == NOT_RUNNING and fact.until > since
         ]
         until = min(restarts, default=NEVER)
         frames = [frame for frame in self._course.frames if since <= frame.at < until]

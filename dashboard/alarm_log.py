@@ -31,9 +31,10 @@ from clinical.catalog.loader import UnknownEntry
 from clinical.catalog.preset import Preset
 from clinical.catalog.preset_file import read_preset
 from clinical.catalog.presets import Presets
+from clinical.chair import NOT_RUNNING
 from clinical.record import CallStage, Gap, SessionOpened
 from clinical.vitals import NATURE, Metric
-from clinical.what_if import RESTARTED, delayed, replayed, signs_of
+from clinical.what_if import delayed, replayed, signs_of
 from dashboard.views import wording
 from storage.alarms import AlarmLog, LoggedAlarm, alarm_log
 from storage.course import course
@@ -87,7 +88,7 @@ def compare(
     gaps_s = sum(
         (fact.until - fact.since).total_seconds()
         for fact in past.facts
-        if isinstance(fact, Gap) and fact.reason == RESTARTED
+        if isinstance(fact, Gap) and fact.reason == NOT_RUNNING
     )
     return Comparison(
         opened=past.opened,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clinical.alarms import AlarmKind
 from clinical.catalog.presets import shipped
-from clinical.chair import ChairState, fold, resumed
+from clinical.chair import NOT_RUNNING, ChairState, fold, resumed
 from clinical.commands import (
     AdjustLimits,
     LimitAsked,
@@ -24,7 +24,7 @@ from clinical.monitor import Tick
 from clinical.phases import SessionPhase
 from clinical.record import AlarmChange, AlarmEvent, CuffOrdered, Vitals
 from clinical.vitals import Metric, Quality
-from clinical.what_if import RESTARTED, course_of, delayed, replayed, replayed_plainly
+from clinical.what_if import course_of, delayed, replayed, replayed_plainly
 from tests.clinical.fakes import CLINICIAN, NURSE, Bedside, at, started
 from tests.clinical.test_bedside import MULTI, OXIMETER, at_chair, hear
 
@@ -119,7 +119,7 @@ def test_a_session_that_went_on_through_restarts_and_gaps():
     chair.cuff(200, 165, 84)
     restart(chair, 231)
     chair.watch(232, 300, **REST)
-    assert any(fact.reason == RESTARTED for fact in chair.facts if hasattr(fact, "reason"))
+    assert any(fact.reason == NOT_RUNNING for fact in chair.facts if hasattr(fact, "reason"))
     assert again(chair) == recorded(chair) != []
 
 
