@@ -125,6 +125,40 @@ class OrderCuff(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmMonitor(Command):
+    """The device that is heard now is the one of this chair; without a session too.
+
+    ``model`` and ``serial`` are what the person saw: refused where yet another is heard by now.
+    """
+
+    monitor: str
+    model: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """One value read or counted by a person, in the metric's own unit."""
+
+    metric: str  # clinical.vitals.Metric
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordObservation(Command):
+    """What a person measured by hand: all values or none, of one time.
+
+    ``at`` None is now. Pressures are one cuff reading. Values that no living adult has are refused;
+    unusual ones are refused too, until ``is_sure``.
+    """
+
+    values: tuple[Entered, ...]
+    initials: str
+    at: datetime | None = None
+    is_sure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerItem(Command):
     item: str
     answer: str  # clinical.checklist.Answer

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from clinical.identity import Identity
+
 
 class LinkState(StrEnum):
     """State of one monitor's line. Devices emit it, the engine reads it, the tile shows it."""
@@ -53,4 +55,28 @@ class LinkEvent:
     state: LinkState
     at: datetime  # aware UTC
     detail: str = ""
+    monitor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The monitor at the other end said who it is: at once on a new port, then when it changes.
+
+    Told before the frame that it came with. ``monitor`` as for LinkEvent.
+    """
+
+    identity: Identity
+    at: datetime  # aware UTC
+    monitor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """How far the monitor's clock is ahead of ours, s; below zero: behind. On connect and hourly.
+
+    A monitor that gives no zone is taken to show the clinic's local time.
+    """
+
+    offset_s: float
+    at: datetime  # aware UTC
     monitor: str = ""

@@ -92,16 +92,26 @@ class Vitals:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Who entered a value by hand, with the initials that they wrote, and when."""
+
+    by: str  # the signed-in user
+    initials: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One value with its own time: a cuff pressure, a temperature, a manual entry.
 
-    ``monitor`` and ``is_beside`` as for Vitals.
+    ``monitor`` and ``is_beside`` as for Vitals. ``entry`` is None for what a monitor measured.
     """
 
     session: UUID
     observation: Observation
     monitor: str | None = None
     is_beside: bool = False
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +292,47 @@ class LinkChanged:
     state: LinkState
     detail: str
     monitor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorHeard:
+    """Which device was heard at a chair; ``session`` is None while nobody sits there.
+
+    ``is_bound``: from now on it is the one of this chair: the first that was ever heard there
+    (``by`` vigil), or one that a person confirmed. Else it is another than the bound one, and
+    nothing of it is recorded.
+    """
+
+    session: UUID | None
+    chair: int
+    at: datetime
+    by: str
+    monitor: str  # the protocol's name
+    model: str
+    serial: str
+    version: str
+    is_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """How far the clock of a monitor is ahead of ours, s; ``session`` as for MonitorHeard."""
+
+    session: UUID | None
+    chair: int
+    at: datetime
+    monitor: str
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorsArranged:
+    """The monitors of a chair were changed in mid-session; ``monitors`` are those from now on."""
+
+    session: UUID
+    at: datetime
+    by: str
+    monitors: tuple[Listened, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from clinical.identity import Identity
 from clinical.links import CuffOrder
 from clinical.vitals import Metric, Observation
 from devices.protocols import (
@@ -83,6 +84,11 @@ class ProtocolEntry:
     alarms, those of highest priority first; None for a message that says nothing of them.
     ``is_cuff_up``: whether the cuff is inflated; None for a message that does not say.
     ``is_proof``: whether a message shows that the monitor measures; without it each does.
+    ``identity``: who the monitor says it is; None for a message that does not say. ``unknown``
+    names what a message holds that is not read, such as "NOM_PULS_OXIM_PVI"; () for nothing.
+    ``also``: other line settings that the maker lets the monitor be set to. ``is_harmless``: its
+    manual calls what Talk says first harmless to a monitor in use; without it nothing is said to
+    a monitor of which nobody knows the kind.
     ``caution`` is a sentence for the chair page: what about this monitor is known less well than
     its numbers look.
     """
@@ -99,6 +105,10 @@ class ProtocolEntry:
     alarms: Callable[[Any], tuple[str, ...] | None] | None = None
     is_cuff_up: Callable[[Any], bool | None] | None = None
     is_proof: Callable[[Any], bool] | None = None
+    identity: Callable[[Any], Identity | None] | None = None
+    unknown: Callable[[Any], tuple[str, ...]] | None = None
+    also: tuple[LineSettings, ...] = ()
+    is_harmless: bool = False
     caution: str = ""
 
 
