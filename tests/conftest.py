@@ -21,6 +21,8 @@ settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if browser.is_required() else "desk")
 
+# Of the visits in a browser, those that only look; they take some five minutes.
+LOOKS = ("test_looks", "test_wall", "test_keyboard")
 THREAD_GRACE_S = 2.0
 # Pools and watchers that live as long as their owner: asyncio's executor and child watcher
 # (Playwright's driver is a child), AnyIO's idle workers (starlette's test client).
@@ -29,13 +31,14 @@ LONG_LIVED = ("asyncio_", "waitpid-", "AnyIO worker thread")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what drives a browser and run it last; give the visits in a browser a worker of their
-    own, where there are several (``-n 2 --dist loadgroup``): they mostly wait.
+    own, where there are several (``-n 2 --dist loadgroup``): they mostly wait. Those that only
+    look at pages go with the rest, so that both workers end at about the same time.
 
     Playwright's loop runs in the main thread from the first page to the end of the run; until
     then ``asyncio.run`` works, afterwards it refuses.
     """
     for item in items:
-        is_visit = item.path.is_relative_to(ROOT / "tests" / "e2e")
+        is_visit = item.path.parent == ROOT / "tests" / "e2e" and item.path.stem not in LOOKS
         item.add_marker(pytest.mark.xdist_group("visits" if is_visit else "others"))
         if "playwright" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
