@@ -14,7 +14,8 @@ from clinical.catalog.document import Malformed
 from clinical.catalog.loader import LimitKey, Preset, UnknownEntry, load_checklist
 from clinical.catalog.presets import Presets, shipped
 from clinical.checklist import Checklist
-from clinical.links import CuffOrder, LinkEvent
+from clinical.identity import Identity
+from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent
 from clinical.phases import SessionPhase
 from clinical.record import (
     AlarmCalled,
@@ -25,14 +26,17 @@ from clinical.record import (
     AudioChanged,
     AudioState,
     BaselineLocked,
+    ClockCompared,
     CuffAllowed,
     CuffOrdered,
     Fact,
     Gap,
     ItemAnswered,
     LimitChanged,
+    MonitorHeard,
     PhaseChanged,
     ProbePlaced,
+    Reading,
     Remarked,
     SessionOpened,
     StatementSigned,
@@ -219,6 +223,11 @@ class ChairState:
     overrun_at: datetime | None = None  # when events were last lost
     failed_at: datetime | None = None  # since when each step of it has failed
     left_at: datetime | None = None  # its open session could not be taken up at the start
+    # By monitor: the device that belongs here, the one that is heard now, and what its clock says.
+    bound: Mapping[str, Identity] = field(default_factory=dict)
+    heard: Mapping[str, Identified] = field(default_factory=dict)
+    clocks: Mapping[str, ClockRead] = field(default_factory=dict)
+    by_hand: Mapping[Metric, Reading] = field(default_factory=dict)  # the newest of the session
 
 
 def monitor_for(state: ChairState, metric: Metric) -> str:
@@ -600,8 +609,29 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
     gap = Gap(first.session, min(stored.last_at, now), now, NOT_RUNNING)
     here = {each.name for each in state.monitors}
     shown_from = {metric: name for metric, name in stored.shown_from.items() if name in here}
-    state = replace(state, latest=dict(stored.latest), shown_from=shown_from)
+    state = replace(
+        state,
+        latest=dict(stored.latest),
+        shown_from=shown_from,
+        by_hand=dict(stored.by_hand),
+        heard=dict(_heard_before(stored)),
+        clocks={
+            fact.monitor: ClockRead(fact.offset_s, fact.at)
+            for fact in stored.facts
+            if isinstance(fact, ClockCompared) and fact.monitor in here
+        },
+    )
     return replace(state, session=session, overrun_at=overrun_at, left_at=None), gap
+
+
+def _heard_before(stored: StoredSession) -> Iterator[tuple[str, Identified]]:
+    """The other devices that nobody had confirmed yet: what comes from them is still not recorded.
+    Who belongs to the chair is known without its session."""
+    heard = {fact.monitor: fact for fact in stored.facts if isinstance(fact, MonitorHeard)}
+    for name, fact in heard.items():
+        if not fact.is_bound:
+            said = Identity(fact.model, fact.serial, fact.version)
+            yield name, Identified(said, fact.at)
 
 
 def _not_of_the_future(session: SessionState, now: datetime) -> SessionState:

@@ -182,10 +182,15 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``reason`` is for a person; ``missing`` lists what a refused discharge still lacks."""
+    """``reason`` is for a person; ``missing`` lists what a refused discharge still lacks.
+
+    ``is_question``: refused until the person says that it is right; ``missing`` is what is asked
+    about.
+    """
 
     kind: OutcomeKind
     at: datetime
     by: str
     reason: str = ""
     missing: tuple[str, ...] = ()
+    is_question: bool = False

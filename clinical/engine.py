@@ -51,12 +51,25 @@ log = logging.getLogger(__name__)
 
 INBOX = 20_000  # events; at 64 chairs and 1 Hz some five minutes of a stalled engine
 WAITING = 32  # commands of one chair behind the one being committed
+FURNISHED_WITHIN_S = 5.0
 REMEMBERED = 1_000  # commands whose second click gets the first one's answer
 
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
     """The engine's thread ends when it reads this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Furnish:
+    """A chair comes, as ``state``, or goes; ``done`` hears why not, "" where it is done."""
+
+    chair: int
+    state: ChairState | None
+    done: Future[str]
+
+
+_Inner = _Stop | _Furnish
 
 
 class Engine:
@@ -83,7 +96,7 @@ class Engine:
         self._order = order
         self._states = {state.chair: state for state in chairs}
         self._due: dict[int, datetime] = {}
-        self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Stop]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Inner]] = queue.SimpleQueue()
         self._inbox_limit = inbox
         self._overrun: set[int] = set()
         # By chair, what the recorder is writing; commands that must wait for it stand in a queue.
@@ -120,6 +133,30 @@ class Engine:
         views = {**self._snapshot.chairs, chair: chair_view(self._states[chair], now)}
         self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
 
+    def open_chair(self, state: ChairState) -> None:
+        """Watch one more chair. Raises ValueError where there is one of that number."""
+        self._furnish(state.chair, state)
+
+    def close_chair(self, chair: int) -> None:
+        """Watch it no longer. Raises ValueError while a session is in it, or asked for."""
+        self._furnish(chair, None)
+
+    def _furnish(self, chair: int, state: ChairState | None) -> None:
+        """Only the engine's own thread changes which chairs there are, once it runs."""
+        asked = _Furnish(chair, state, Future())
+        if self._is_stopped:
+            raise ValueError("Vigil is stopping")
+        if self._thread.ident is None:
+            self._furnished(asked)
+        else:
+            self._inbox.put((None, asked))
+        try:
+            why_not = asked.done.result(FURNISHED_WITHIN_S)
+        except TimeoutError:
+            why_not = "Vigil is busy: look whether it was done, and try again"
+        if why_not:
+            raise ValueError(why_not)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -147,7 +184,7 @@ class Engine:
         """
         if chair not in self._states:
             raise KeyError(
-                f"expected one of chairs {', '.join(map(str, self._states))}, got {chair}"
+                f"expected one of chairs {', '.join(map(str, list(self._states)))}, got {chair}"
             )
         if isinstance(event, Observed) and self._inbox.qsize() >= self._inbox_limit:
             self._overrun.add(chair)
@@ -156,12 +193,12 @@ class Engine:
 
     def recorder_changed(self, state: RecorderState) -> None:
         """Tell every chair whether facts reach the disk."""
-        for chair in self._states:
+        for chair in list(self._states):
             self._inbox.put((chair, state))
 
     def presets_changed(self, presets: Presets) -> None:
         """Tell every chair which editions there are and which are signed."""
-        for chair in self._states:
+        for chair in list(self._states):
             self._inbox.put((chair, PresetsChanged(presets)))
 
     def submit(self, command: Command) -> Future[Outcome]:
@@ -205,9 +242,40 @@ class Engine:
                 continue
             if isinstance(event, _Stop):
                 return
-            if chair is not None:
+            if isinstance(event, _Furnish):
+                self._furnished(event)
+            elif chair is not None:
                 self._handle(chair, event)
             self._tick()
+
+    def _furnished(self, asked: _Furnish) -> None:
+        chair, state, now = asked.chair, asked.state, self._clock.now()
+        why_not = self._why_not_closed(chair) if state is None else self._why_not_opened(chair)
+        if why_not:
+            asked.done.set_result(why_not)
+            return
+        views = {each: view for each, view in self._snapshot.chairs.items() if each != chair}
+        if state is None:
+            del self._states[chair]
+            self._due.pop(chair, None)
+            self._overrun.discard(chair)
+        else:
+            self._pending[chair], self._waiting[chair] = {}, deque()
+            self._states[chair] = state
+            views[chair] = chair_view(state, now)
+        self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
+        asked.done.set_result("")
+
+    def _why_not_opened(self, chair: int) -> str:
+        return f"there is a chair {chair} already" if chair in self._states else ""
+
+    def _why_not_closed(self, chair: int) -> str:
+        if chair not in self._states:
+            return f"there is no chair {chair}"
+        state = self._states[chair]
+        if state.session is None and state.left_at is None and not self._pending[chair]:
+            return ""
+        return f"a patient sits in chair {chair}: end the session first"
 
     def _wait_s(self) -> float | None:
         """Real seconds until the next step is due; None to wait for an event."""
@@ -224,6 +292,10 @@ class Engine:
             self._handle(self._overrun.pop(), Overrun())
 
     def _handle(self, chair: int, event: Event) -> None:
+        if chair not in self._states:  # it was closed while this was on its way
+            if isinstance(event, Command):
+                self._answer(event, self._refused(event, f"there is no chair {chair}"))
+            return
         try:
             if isinstance(event, Command) and self._must_wait(event):
                 self._wait_for_turn(event)
@@ -382,6 +454,11 @@ def changed_parts(old: ChairView, new: ChairView) -> frozenset[str]:
         parts.add("sound")
     if _silence(old) != _silence(new):
         parts.add("audio")
+    said = (old.name, old.heard, old.bound, old.clocks)
+    if said != (new.name, new.heard, new.bound, new.clocks):
+        parts.add("identity")
+    if old.by_hand != new.by_hand:
+        parts.add("by_hand")
     return frozenset(parts)
 
 

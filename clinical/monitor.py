@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clinical import judging, open_alarms
+from clinical import by_hand, judging, open_alarms, recognition
 from clinical.alarms import (
     AlarmPriority,
 )
@@ -38,15 +38,19 @@ from clinical.commands import (
     AcknowledgeAlarm,
     ChangePhase,
     Command,
+    ConfirmMonitor,
     OrderCuff,
     Outcome,
     OutcomeKind,
     PauseAudio,
+    RecordObservation,
 )
-from clinical.links import RANK, CuffOrder, LinkEvent, LinkState
+from clinical.links import RANK, ClockRead, CuffOrder, Identified, LinkEvent, LinkState
 from clinical.phases import AT_ONCE
 from clinical.ports import CommitResult, RecorderState
+from clinical.recognition import Arranged
 from clinical.record import (
+    BY_DATA,
     AlarmEvent,
     AlarmSwitched,
     AudioChanged,
@@ -56,13 +60,14 @@ from clinical.record import (
     Fact,
     LimitChanged,
     LinkChanged,
+    MonitorHeard,
     PhaseChanged,
     Reading,
     Remarked,
     SessionOpened,
     Vitals,
 )
-from clinical.requests import BY_DATA, Refused, facts_of, no_start
+from clinical.requests import Refused, facts_of, no_start
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_plausible
 
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
@@ -122,6 +127,9 @@ class Tick:
 Event = (
     Observed
     | LinkEvent
+    | Identified
+    | ClockRead
+    | Arranged
     | Command
     | Committed
     | RecorderState
@@ -168,6 +176,14 @@ class SessionMonitor:
                 state, effects = _observed(state, event)
             case LinkEvent():
                 state, effects = _link_changed(state, event)
+            case Identified():
+                state, facts = recognition.identified(state, event)
+                effects = Effects(facts=facts, is_urgent=bool(facts))
+            case ClockRead():
+                state, facts = recognition.compared(state, event)
+                effects = Effects(facts=facts)
+            case Arranged():
+                state, effects = _arranged(state, event, now)
             case Committed():
                 state, effects = _committed(state, event, now)
             case RecorderState():
@@ -200,7 +216,16 @@ class SessionMonitor:
 # --- what the monitor and its line say ------------------------------------------------------------
 
 
+def _arranged(state: ChairState, event: Arranged, now: datetime) -> tuple[ChairState, Effects]:
+    after = recognition.arranged(state, event)
+    is_other = after.monitors != state.monitors
+    facts = tuple(recognition.listened(after, event.by, now)) if is_other else ()
+    return after, Effects(facts=facts, is_urgent=bool(facts))
+
+
 def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
+    if recognition.is_strange(state, event.monitor):
+        return state, Effects()  # of whom, nobody knows
     observations = tuple(_believed(event.observations))
     session, name = state.session, _name_of(state, event)
     if session is not None:
@@ -416,12 +441,24 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
     try:
         facts = facts_of(command, state, now)
     except Refused as refused:
-        outcome = Outcome(OutcomeKind.REFUSED, now, command.by.user, str(refused), refused.missing)
+        outcome = Outcome(
+            OutcomeKind.REFUSED,
+            now,
+            command.by.user,
+            str(refused),
+            refused.missing,
+            is_question=refused.is_question,
+        )
         return state, Effects(outcome=(command, outcome))
     if is_at_once(command):
         before, state = state, _folded(state, facts)
         order = _order_in(facts) or _cancel_of(before, facts, now)
-        return state, Effects(commit=(command, facts), order=order)
+        entered = [fact for fact in facts if isinstance(fact, Reading)]
+        if not entered:
+            return state, Effects(commit=(command, facts), order=order)
+        cuff = by_hand.newest_cuff(before.session, entered) if before.session else ()
+        state = by_hand.taken(state, entered, now)
+        return state, Effects(commit=(command, facts), points=cuff)
     return state, Effects(commit=(command, facts))
 
 
@@ -541,15 +578,19 @@ def is_at_once(command: Command) -> bool:
     """In force before the record has it: a full disk must not keep an alarm or a pump running."""
     is_stop = isinstance(command, ChangePhase) and command.to in AT_ONCE
     is_cancel = isinstance(command, OrderCuff) and command.order is CuffOrder.CANCEL
-    return is_stop or is_cancel or isinstance(command, AcknowledgeAlarm | PauseAudio)
+    # Without the last two a full disk would keep a patient unwatched, or what a nurse measured.
+    others = AcknowledgeAlarm | PauseAudio | ConfirmMonitor | RecordObservation
+    return is_stop or is_cancel or isinstance(command, others)
 
 
 def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
     session = state.session
     for fact in facts:
-        if isinstance(fact, SessionOpened):
+        if isinstance(fact, MonitorHeard):
+            state = recognition.bound_by(state, fact)
+        elif isinstance(fact, SessionOpened):
             session = opened(fact, state.presets)
-            state = replace(state, left_at=None)
+            state = replace(state, left_at=None, by_hand={})
             # The reading of whoever sat here before must not stand in this patient's tile.
             state = replace(
                 state,

@@ -21,6 +21,7 @@ from clinical.chair import (
 )
 from clinical.judging import physiological
 from clinical.record import (
+    BY_DATA,
     AlarmChange,
     AlarmEvent,
     AlarmSwitched,
@@ -28,7 +29,6 @@ from clinical.record import (
     AudioState,
     Fact,
 )
-from clinical.requests import BY_DATA
 
 TOLD_LATE = timedelta(seconds=5)
 

@@ -17,6 +17,7 @@ from clinical.chair import (
 )
 from clinical.links import TEXT, LinkState
 from clinical.phases import SessionPhase
+from clinical.recognition import strangers
 from clinical.record import AudioState, CallStage
 from clinical.requests import findings, missing
 from clinical.snapshot import AlarmView, AudioView, CallView, ChairView, SessionView, Sound
@@ -46,6 +47,11 @@ def chair_view(state: ChairState, now: datetime) -> ChairView:
         shown_from=state.shown_from,
         remarks=_remarks(session, state.monitors) if session else (),
         sound=_FAULT if fault and sound != _OF_PATIENT else sound,
+        heard={name: said.identity for name, said in state.heard.items()},
+        bound=state.bound,
+        strangers={name: said.identity for name, said in strangers(state).items()},
+        clocks=state.clocks,
+        by_hand=state.by_hand,
     )
 
 

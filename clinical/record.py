@@ -18,6 +18,10 @@ from clinical.phases import SessionPhase
 from clinical.sign_off import Signature, SignerKind
 from clinical.vitals import Metric, Observation
 
+# Who does what no person did: answers the items that the data fill, withdraws a late order, takes
+# the first device that is ever heard at a chair for its own.
+BY_DATA = "vigil"
+
 
 @dataclass(frozen=True, slots=True)
 class Listened:
@@ -395,6 +399,9 @@ Fact = (
     | LimitChanged
     | ProbePlaced
     | LinkChanged
+    | MonitorHeard
+    | ClockCompared
+    | MonitorsArranged
     | Remarked
     | CuffAllowed
     | CuffOrdered
@@ -412,7 +419,8 @@ class StoredSession:
     newest observation of each metric, ``shown_from`` the monitor that it was of, where the chair
     had two; ``cuffs`` the readings of the session, oldest first, each the observations that share
     a measurement_id and after them what was measured beside; ``last_at`` the newest time in the
-    record; ``last_cuffs`` the newest reading of each monitor, shown or not.
+    record; ``last_cuffs`` the newest reading of each monitor, shown or not; ``by_hand`` the newest
+    value of each metric that a person entered.
     """
 
     facts: tuple[Fact, ...]
@@ -421,6 +429,7 @@ class StoredSession:
     last_at: datetime
     shown_from: Mapping[Metric, str] = field(default_factory=dict)
     last_cuffs: Mapping[str, tuple[Observation, ...]] = field(default_factory=dict)
+    by_hand: Mapping[Metric, Reading] = field(default_factory=dict)
 
     @property
     def opened(self) -> SessionOpened:

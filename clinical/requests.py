@@ -6,11 +6,11 @@ page meets the same refusal.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from clinical import by_hand, recognition
 from clinical.alarms import AlarmPriority, Direction
 from clinical.baseline import NoBaseline, baseline_from
 from clinical.catalog.loader import LimitKey, UnknownEntry, load_checklist, load_statements
@@ -24,11 +24,13 @@ from clinical.commands import (
     AnswerItem,
     ChangePhase,
     Command,
+    ConfirmMonitor,
     LimitAsked,
     LockBaseline,
     OrderCuff,
     PauseAudio,
     PlaceProbe,
+    RecordObservation,
     SignStatement,
     StartSession,
     SwitchAlarm,
@@ -37,6 +39,7 @@ from clinical.commands import (
 from clinical.links import CuffOrder, LinkState
 from clinical.phases import MOVES, SessionPhase, refusal
 from clinical.record import (
+    BY_DATA,
     AlarmChange,
     AlarmSwitched,
     AudioChanged,
@@ -47,8 +50,10 @@ from clinical.record import (
     ItemAnswered,
     LimitChanged,
     Listened,
+    MonitorHeard,
     PhaseChanged,
     ProbePlaced,
+    Reading,
     SessionOpened,
     StatementSigned,
 )
@@ -64,9 +69,7 @@ from clinical.sign_off import (
 )
 from clinical.vitals import NATURE, Metric
 
-INITIALS = re.compile(r"[^\W\d_]{1,4}")
 AGAINST = "The data say no: "  # before the evidence of an answer that a clinician gave all the same
-BY_DATA = "vigil"  # who answers the items that the data fill, and withdraws a late order
 NAME_MAX = 120
 NOTE_MAX = 2000
 REASON_MAX = 200
@@ -81,15 +84,19 @@ START_IS_LATE = timedelta(seconds=2)  # after it was asked for; by then somebody
 class Refused(Exception):
     """A rule forbids it. The message is for the person who asked; ``missing`` says what lacks."""
 
-    def __init__(self, reason: str, missing: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, reason: str, missing: tuple[str, ...] = (), *, is_question: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.missing = missing
+        self.missing, self.is_question = missing, is_question
 
 
 def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, ...]:
     """The facts that ``command`` makes. Raises Refused where a rule forbids it."""
     if isinstance(command, StartSession):
         return _start(command, state, now)
+    if isinstance(command, ConfirmMonitor):
+        return (_confirm_monitor(command, state, now),)
     session = state.session
     if session is None:
         raise Refused(f"there is no session in chair {state.chair}")
@@ -116,6 +123,8 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
             return (_allow_cuff(command, state, session, now),)
         case OrderCuff():
             return (_order_cuff(command, state, session, now),)
+        case RecordObservation():
+            return _entered(command, session, now)
         case AnswerItem():
             return _answer(command, session, now)
         case SignStatement():
@@ -175,7 +184,7 @@ def _lack(item: ChecklistItem, session: SessionState, found: Mapping[str, Findin
 def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fact, ...]:
     if state.session is not None:
         raise Refused(f"chair {state.chair} is taken by {state.session.opened.patient}")
-    if not INITIALS.fullmatch(command.patient):
+    if not by_hand.INITIALS.fullmatch(command.patient):
         raise Refused(f"expected the patient's initials, 1 to 4 letters, got {command.patient!r}")
     low, high = PLANNED_MIN
     if not low <= command.planned_infusion_min <= high:
@@ -212,6 +221,27 @@ def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fac
         ),
         _phase(session, command, SessionPhase.SCHEDULED, SessionPhase.PREPARATION, now),
     )
+
+
+def _confirm_monitor(command: ConfirmMonitor, state: ChairState, now: datetime) -> MonitorHeard:
+    name, session = command.monitor, state.session
+    if session is not None and command.session not in (None, session.opened.session):
+        raise Refused(f"another patient sits in chair {state.chair} now: look again")
+    heard = recognition.strangers(state).get(name)
+    if heard is None:
+        raise Refused("this chair hears its own monitor: there is nothing to confirm")
+    if (heard.identity.model, heard.identity.serial) != (command.model, command.serial):
+        raise Refused(f"yet another monitor is heard by now, {heard.identity.words}: look again")
+    return recognition.confirmed(state, name, command.by.user, now)
+
+
+def _entered(
+    command: RecordObservation, session: SessionState, now: datetime
+) -> tuple[Reading, ...]:
+    try:
+        return by_hand.readings_of(command, session, now)
+    except by_hand.NotTaken as error:
+        raise Refused(str(error), error.unusual, is_question=bool(error.unusual)) from error
 
 
 def _second(user: str) -> str:

@@ -10,13 +10,15 @@ from uuid import UUID
 from clinical.alarms import AlarmKind, AlarmLimit, AlarmPriority, Direction
 from clinical.bedside import BedsideMonitor
 from clinical.checklist import Finding
-from clinical.links import LinkState
+from clinical.identity import Identity
+from clinical.links import ClockRead, LinkState
 from clinical.phases import SessionPhase
 from clinical.record import (
     AudioState,
     BaselineLocked,
     CallStage,
     ItemAnswered,
+    Reading,
     StatementSigned,
 )
 from clinical.vitals import Metric, Observation, Source
@@ -140,6 +142,13 @@ class ChairView:
     shown_from: Mapping[Metric, str] = field(default_factory=dict)  # monitor; where there are two
     remarks: tuple[str, ...] = ()  # what the monitors say of their own values
     sound: Sound | None = None
+    # By monitor: who is heard at the line, who belongs to this chair, and who is heard and does
+    # not; of the last nothing is shown or recorded until somebody confirms it.
+    heard: Mapping[str, Identity] = field(default_factory=dict)
+    bound: Mapping[str, Identity] = field(default_factory=dict)
+    strangers: Mapping[str, Identity] = field(default_factory=dict)
+    clocks: Mapping[str, ClockRead] = field(default_factory=dict)
+    by_hand: Mapping[Metric, Reading] = field(default_factory=dict)  # the newest of the session
 
 
 def source_of(view: ChairView, metric: Metric) -> Source | None:
@@ -164,7 +173,7 @@ class Change:
     ``points`` are the observations that came; an unchanged value is a point too: it renews the
     age. ``parts`` names what else changed: "alarms", "phase", "link", "session", "recording",
     "source" (of the heart rate), "monitors" (that the numbers are shown from), "remarks", "sound",
-    "audio".
+    "audio", "identity" (who is heard, and what the clocks say), "by_hand".
     """
 
     sequence: int

@@ -19,11 +19,13 @@ from clinical.chair import (
     check_condition,
     interval_for,
     link_for,
+    link_of,
     lost_condition,
     missing_condition,
 )
 from clinical.links import TEXT, LinkEvent, LinkState
 from clinical.phases import SessionPhase
+from clinical.recognition import check_text, clock_condition, clock_text, differs, is_strange
 from clinical.vitals import CUFF, NATURE, Metric
 
 CUFF_GRACE = timedelta(minutes=2)  # a reading is overdue after its interval and this
@@ -95,6 +97,7 @@ def signals(state: ChairState, session: SessionState, now: datetime) -> Iterator
     for metric in sorted(session.implausible):
         text = check_condition(metric)
         yield _technical(text, AlarmPriority.LOW, text, now, metric)
+    yield from _devices(state, session, now)
     if not state.is_recording:
         yield _technical("NOT RECORDING", AlarmPriority.HIGH, "NOT RECORDING", now)
     if state.overrun_at is not None and now - state.overrun_at < OVERRUN_SHOWN:
@@ -164,6 +167,24 @@ def _still(session: SessionState, conditions: Container[str]) -> Iterator[Signal
     for condition, alarm in session.alarms.items():
         if condition in conditions:
             yield alarm.signal
+
+
+def _devices(state: ChairState, session: SessionState, now: datetime) -> Iterator[Signal]:
+    """Another device than the chair's own, and clocks that do not agree."""
+    names = {each.name for each in state.monitors} | state.heard.keys() | state.clocks.keys()
+    for name in sorted(names):
+        text, condition = check_text(state, name), clock_condition(state, name)
+        said, read = state.heard.get(name), state.clocks.get(name)
+        whole = ((text, said), (condition, read))
+        link = link_of(state, name)
+        if link is None or link.state is LinkState.CONNECTING:
+            # Not heard of since a restart: what was wrong with it still is.
+            yield from _still(session, [each for each, known in whole if known is None])
+        if said is not None and is_strange(state, name):
+            yield _technical(text, AlarmPriority.MEDIUM, text, max(said.at, session.opened.at))
+        if read is not None and differs(read):
+            onset_at = max(read.at, session.opened.at)
+            yield _technical(condition, AlarmPriority.LOW, clock_text(state, name), onset_at)
 
 
 def _missing(state: ChairState, session: SessionState, now: datetime) -> Iterator[Signal]:

@@ -145,6 +145,22 @@ NATURE: dict[Metric, Nature] = {
     Metric.IBP2_MEAN: Nature("P2 MAP", Unit.MMHG, "MDC_PRESS_BLD_MEAN", None, _PRESSURE),
 }
 
+# Outside this range a value is possible and rare: whoever enters it by hand is asked once more.
+# Source: where the Royal College of Physicians' NEWS2 (2017) scores 3, or 2 for a high temperature;
+# diastolic and mean, which it does not score, as our alarm design decides.
+USUAL: dict[Metric, tuple[float, float]] = {
+    Metric.HEART_RATE: (41, 130),
+    Metric.PULSE_RATE: (41, 130),
+    Metric.SPO2: (92, 100),
+    Metric.RESP_RATE: (9, 24),
+    Metric.NIBP_SYSTOLIC: (91, 219),
+    Metric.NIBP_DIASTOLIC: (40, 110),
+    Metric.NIBP_MEAN: (60, 140),
+    Metric.NIBP_PULSE: (41, 130),
+    Metric.TEMPERATURE_1: (35.1, 39.0),
+    Metric.TEMPERATURE_2: (35.1, 39.0),
+}
+
 CUFF = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN, Metric.NIBP_PULSE)
 
 # Sampled continuously: one wide row a second. All other metrics are readings with their own time.

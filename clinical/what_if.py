@@ -19,7 +19,7 @@ from statistics import median
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from clinical import technical
+from clinical import by_hand, technical
 from clinical.alarms import AlarmKind, AlarmLimit, Direction, RelativeLimit
 from clinical.bedside import BedsideMonitor
 from clinical.catalog.preset import Preset
@@ -30,6 +30,7 @@ from clinical.judging import FRESH
 from clinical.monitor import LATENESS, Committed, Event, Observed, SessionMonitor, Tick
 from clinical.ports import CommitResult
 from clinical.record import (
+    BY_DATA,
     AlarmEvent,
     AlarmSwitched,
     AudioChanged,
@@ -46,7 +47,6 @@ from clinical.record import (
     StoredSession,
     Vitals,
 )
-from clinical.requests import BY_DATA
 from clinical.sign_off import Actor, Role
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_plausible
 
@@ -257,9 +257,11 @@ class _Replay:
                 case _ if isinstance(fact, CuffOrdered | Rare):
                     is_after = bool(rare) and rare[-1][:2] == (fact.at, SEEN)
                     rare.append((fact.at, SEEN if is_after else DONE, fact))
-        readings = [
-            each for each in self._course.readings if each.observation.metric in self._signs
-        ]
+        judged = [each for each in self._course.readings if each.observation.metric in self._signs]
+        readings = [each for each in judged if each.entry is None]
+        entered = [(each.entry.at, each) for each in judged if each.entry is not None]
+        for at, entry in groupby(sorted(entered, key=lambda pair: pair[0]), lambda pair: pair[0]):
+            rare.append((at, DONE, tuple(reading for _at, reading in entry)))
         for at, group in groupby(readings, key=lambda each: each.observation.observed_at):
             rare.append((at, READ, tuple(group)))
         rare.append((self._course.ends_at + LATENESS, END, None))
@@ -268,6 +270,8 @@ class _Replay:
 
     def _live(self, at: datetime, what: object) -> None:
         match what:
+            case tuple() if what[0].entry is not None:
+                self._enter(at, what)
             case tuple():
                 self._read(at, what)
             case AlarmEvent():
@@ -313,6 +317,14 @@ class _Replay:
         if cuff:
             self._cuffs.append(cuff)
         self._observe(observations, at, readings[0].monitor or "")
+
+    def _enter(self, at: datetime, readings: Sequence[Reading]) -> None:
+        """Somebody entered a pressure by hand."""
+        cuff = tuple(reading.observation for reading in readings)
+        self._cuffs.append(cuff)
+        self._step(Tick(), at)
+        self._state = by_hand.taken(self._state, readings, at)
+        self._step(Tick(), at)
 
     def _start_again(self, gap: Gap) -> None:
         """Vigil ended here, and took the session up again from its record."""

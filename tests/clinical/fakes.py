@@ -17,12 +17,16 @@ from clinical.commands import (
     AnswerItem,
     ChangePhase,
     Command,
+    ConfirmMonitor,
+    Entered,
     LockBaseline,
     Outcome,
+    RecordObservation,
     SignStatement,
     StartSession,
 )
-from clinical.links import LinkEvent, LinkState
+from clinical.identity import Identity
+from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from clinical.monitor import Committed, Effects, Event, Observed, Overrun, SessionMonitor, Tick
 from clinical.phases import SessionPhase
 from clinical.ports import CommitResult, RecorderState
@@ -199,6 +203,13 @@ class Bedside:
     def link(self, seconds: float, state: LinkState, detail: str = "") -> Effects:
         return self.step(LinkEvent(state, at(seconds), detail), at(seconds))
 
+    def says(self, seconds: float, identity: Identity, monitor: str = "") -> Effects:
+        """Its monitor says who it is."""
+        return self.step(Identified(identity, at(seconds), monitor), at(seconds))
+
+    def clock_is(self, seconds: float, offset_s: float, monitor: str = "") -> Effects:
+        return self.step(ClockRead(offset_s, at(seconds), monitor), at(seconds))
+
     def recording(self, seconds: float, is_recording: bool) -> Effects:
         return self.step(RecorderState(is_recording), at(seconds))
 
@@ -266,6 +277,39 @@ class Bedside:
             )
         )[0]
 
+    def confirm(self, said: Identity, monitor: str, by: Actor = NURSE) -> Outcome:
+        return self.ask(
+            ConfirmMonitor(
+                command_id=self.new_id(),
+                by=by,
+                chair=1,
+                monitor=monitor,
+                model=said.model,
+                serial=said.serial,
+            )
+        )[0]
+
+    def enter(
+        self,
+        *,
+        time: datetime | None = None,
+        is_sure: bool = False,
+        initials: str = "AB",
+        **values: float,
+    ) -> Outcome:
+        """Somebody enters ``values``, by short name, that were measured at ``time``."""
+        return self.ask(
+            RecordObservation(
+                command_id=self.new_id(),
+                by=NURSE,
+                chair=1,
+                values=tuple(Entered(SHORT[name], value) for name, value in values.items()),
+                initials=initials,
+                at=time,
+                is_sure=is_sure,
+            )
+        )[0]
+
     # --- the record -------------------------------------------------------------------------------
 
     def stored(self) -> StoredSession:
@@ -317,7 +361,7 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
     for fact in facts:
         if isinstance(fact, Vitals):
             observations += fact.observations
-        elif isinstance(fact, Reading):
+        elif isinstance(fact, Reading) and (fact.entry is None or fact.observation.metric in CUFF):
             observations.append(fact.observation)
 
     def beside(taken_at: datetime) -> tuple[Observation, ...]:
@@ -330,7 +374,7 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
             cuffs.setdefault((obs.measurement_id, obs.observed_at), []).append(obs)
     last_cuffs: dict[str, dict[Metric, Observation]] = {}
     for fact in facts:
-        if isinstance(fact, Reading) and fact.observation.metric in CUFF:
+        if isinstance(fact, Reading) and fact.observation.metric in CUFF and fact.entry is None:
             of_monitor, obs = last_cuffs.setdefault(fact.monitor or "", {}), fact.observation
             if obs.value is not None:
                 if any(known.observed_at != obs.observed_at for known in of_monitor.values()):
@@ -344,6 +388,11 @@ def stored(facts: Sequence[Fact]) -> StoredSession:
         cuffs=tuple((*cuff, *beside(cuff[0].observed_at)) for cuff in cuffs.values()),
         last_at=max([*times, *(obs.observed_at for obs in observations)]),
         last_cuffs={name: tuple(c.values()) for name, c in last_cuffs.items() if c},
+        by_hand={
+            fact.observation.metric: fact
+            for fact in facts
+            if isinstance(fact, Reading) and fact.entry is not None
+        },
     )
 
 

@@ -23,7 +23,8 @@ from clinical.commands import (
     StartSession,
 )
 from clinical.engine import WAITING, Engine
-from clinical.links import LinkEvent, LinkState
+from clinical.identity import Identity
+from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from clinical.monitor import Committed, Observed, Overrun, SessionMonitor, Tick
 from clinical.phases import SessionPhase
 from clinical.ports import CommitResult, RecorderState
@@ -452,6 +453,52 @@ def test_a_session_goes_on_after_a_restart_and_the_gap_is_recorded(make):
     assert [a.alarm_id for a in room.view().alarms if a.metric == "heart_rate"] == [
         before.alarms["heart_rate low"].alarm_id
     ]
+
+
+def test_a_chair_comes_and_goes_while_the_others_are_watched(room):
+    room.start(2)
+    room.engine.open_chair(ChairState(3, "By the window"))
+    room.see(1, chair=3, hr=70)
+    assert room.start(3).kind is DONE
+    room.settle()
+    assert room.view(3).latest
+    with pytest.raises(ValueError, match="a patient sits in chair 3"):
+        room.engine.close_chair(3)
+    stop = ChangePhase(
+        command_id=new_id(), by=NURSE, chair=3, to=SessionPhase.ABORTED, reason="not well"
+    )
+    assert room.ask(stop).kind is DONE
+    room.engine.close_chair(3)
+    assert list(room.engine.snapshot.chairs) == [1, 2]
+    assert "there is no chair 3" in room.start(3).reason
+    with pytest.raises(KeyError):
+        room.see(2, chair=3, hr=70)
+    room.see(3, chair=2, hr=71)
+    room.settle()
+    assert room.view(2).session is not None
+
+
+def test_a_chair_that_is_there_or_not_there_is_said_to_be_so(room):
+    with pytest.raises(ValueError, match="there is a chair 2 already"):
+        room.engine.open_chair(ChairState(2, "Again"))
+    with pytest.raises(ValueError, match="there is no chair 9"):
+        room.engine.close_chair(9)
+
+
+def test_a_chair_comes_before_the_start_too(make):
+    room = make()
+    room.engine.open_chair(ChairState(3, "Chair 3"))
+    room.engine.close_chair(1)
+    assert list(room.engine.snapshot.chairs) == [2, 3]
+
+
+def test_what_a_monitor_says_of_itself_is_a_change_of_its_own(room):
+    room.engine.post(1, Identified(Identity("B450", "A1"), at(1)))
+    room.engine.post(1, ClockRead(0.4, at(2)))
+    room.settle()
+    assert room.view().heard == {"": Identity("B450", "A1")}
+    told = [room.feed.changes.get_nowait()[1] for _ in range(room.feed.changes.qsize())]
+    assert [set(change.parts) for change in told] == [{"identity"}, {"identity"}]
 
 
 def test_stop_handles_what_is_in_the_inbox_and_ends_the_thread(make):
