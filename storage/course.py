@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from clinical.record import Reading
 from clinical.vitals import CONTINUOUS, Metric
 from clinical.what_if import Course, Frame
 from storage import facts, observations
@@ -43,5 +42,5 @@ def course(db: Session, *, session: UUID, signs: Collection[Metric]) -> Course:
     return Course(
         facts.facts_of(db, session=session),
         frames,
-        [Reading(session, observations.reading_of(row), row.monitor) for row in readings],
+        [observations.fact_of(row, session) for row in readings],
     )

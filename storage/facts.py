@@ -19,6 +19,7 @@ from clinical.record import (
     AlarmSwitched,
     AudioChanged,
     BaselineLocked,
+    ClockCompared,
     CuffAllowed,
     CuffOrdered,
     Fact,
@@ -26,6 +27,8 @@ from clinical.record import (
     ItemAnswered,
     LimitChanged,
     LinkChanged,
+    MonitorHeard,
+    MonitorsArranged,
     PhaseChanged,
     ProbePlaced,
     Reading,
@@ -35,7 +38,16 @@ from clinical.record import (
     StoredSession,
     Vitals,
 )
-from storage import alarms, bedside, checklists, controls, observations, sessions, sign_offs
+from storage import (
+    alarms,
+    bedside,
+    checklists,
+    controls,
+    identity,
+    observations,
+    sessions,
+    sign_offs,
+)
 from storage.ledger import UnknownSession, rows_of
 from storage.models import (
     AlarmCalledRow,
@@ -45,12 +57,15 @@ from storage.models import (
     AnswerRow,
     AudioChangeRow,
     BaselineRow,
+    ClockOffsetRow,
     CuffAllowedRow,
     CuffOrderRow,
     FactRow,
     GapRow,
     LimitChangeRow,
     LinkChangeRow,
+    MonitorIdentityRow,
+    MonitorsArrangedRow,
     NumberedRow,
     PhaseChangeRow,
     ProbePlacedRow,
@@ -71,6 +86,9 @@ RareFact = (
     | LimitChanged
     | ProbePlaced
     | LinkChanged
+    | MonitorHeard
+    | ClockCompared
+    | MonitorsArranged
     | Remarked
     | CuffAllowed
     | CuffOrdered
@@ -91,6 +109,9 @@ RECORD: dict[type[RareFact], Callable[..., object]] = {
     LimitChanged: controls.record_limit,
     ProbePlaced: controls.record_probe,
     LinkChanged: sessions.record_link,
+    MonitorHeard: identity.record_heard,
+    ClockCompared: identity.record_clock,
+    MonitorsArranged: identity.record_arranged,
     Remarked: bedside.record_remark,
     CuffAllowed: bedside.record_cuff_allowed,
     CuffOrdered: bedside.record_cuff_order,
@@ -110,6 +131,9 @@ OF_ROW: dict[type[NumberedRow], Callable[[Any, UUID], RareFact]] = {
     LimitChangeRow: controls.limit_of,
     ProbePlacedRow: controls.probe_of,
     LinkChangeRow: sessions.link_of,
+    MonitorIdentityRow: identity.heard_of,
+    ClockOffsetRow: identity.clock_of,
+    MonitorsArrangedRow: identity.arranged_of,
     RemarkRow: bedside.remark_of,
     CuffAllowedRow: bedside.cuff_allowed_of,
     CuffOrderRow: bedside.cuff_order_of,
@@ -145,7 +169,10 @@ def facts_of(db: Session, *, session: UUID) -> tuple[RareFact, ...]:
 
 
 def newest_at(db: Session) -> datetime | None:
-    """When the newest rare fact was written; None in an empty record."""
+    """When the newest rare fact was written, also one of no session; None in an empty record.
+
+    It is when it was written, whatever a person typed as the time of a value.
+    """
     newest = select(col(FactRow.written_at)).order_by(col(FactRow.fact_no).desc()).limit(1)
     return db.scalar(newest)
 
@@ -185,4 +212,5 @@ def _stored(db: Session, row: SessionRow) -> StoredSession:
             for cuff in observations.cuffs(db, session_id=row.id)
         ),
         last_at=max(times if measured is None else [*times, measured]),
+        by_hand=observations.by_hand(db, session=row.public_id, session_id=row.id),
     )

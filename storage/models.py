@@ -256,6 +256,48 @@ class LinkChangeRow(NumberedRow, table=True):
     monitor: str | None = None
 
 
+class MonitorIdentityRow(NumberedRow, table=True):
+    """MonitorHeard. ``session_id`` is null while nobody sat in the chair."""
+
+    __tablename__ = "monitor_identity"
+
+    session_id: int | None = Field(  # type: ignore[assignment]
+        default=None, foreign_key="infusion_session.id", index=True
+    )
+    chair: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    monitor: str
+    model: str
+    serial: str
+    version: str
+    is_bound: bool
+
+
+class ClockOffsetRow(NumberedRow, table=True):
+    """ClockCompared. ``session_id`` as for MonitorIdentityRow."""
+
+    __tablename__ = "clock_offset"
+
+    session_id: int | None = Field(  # type: ignore[assignment]
+        default=None, foreign_key="infusion_session.id", index=True
+    )
+    chair: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    monitor: str
+    offset_s: float
+
+
+class MonitorsArrangedRow(NumberedRow, table=True):
+    """``monitors`` as for SessionRow."""
+
+    __tablename__ = "monitors_arranged"
+
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    monitors: str
+
+
 class RemarkRow(NumberedRow, table=True):
     __tablename__ = "monitor_remark"
 
@@ -382,6 +424,8 @@ class ReadingColumns(Row):
     """One value with its own time. ``source`` is "" where none was named: it is part of the key.
 
     ``device_time`` is what the monitor's clock said (ISO 8601), with a zone only if it gave one.
+    ``entered_by`` (a user), ``initials`` and ``entered_ms`` (as ``t_ms``) are of what a person
+    entered by hand, and null of what a monitor measured.
     """
 
     session_id: int = Field(foreign_key="infusion_session.id", primary_key=True)
@@ -393,6 +437,9 @@ class ReadingColumns(Row):
     device_time: str | None
     measurement_id: str | None
     monitor: str | None
+    entered_by: str | None
+    initials: str | None
+    entered_ms: int | None = Field(default=None, sa_type=BIG_INTEGER)
 
 
 class ReadingRow(ReadingColumns, table=True):

@@ -13,7 +13,7 @@ from sqlalchemy import Table, and_, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from clinical.record import Reading, Vitals
+from clinical.record import Entry, Reading, Vitals
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source
 from storage.ledger import key_of, keys_of
 from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
@@ -40,6 +40,8 @@ ONLY_SOURCE: dict[Metric, Source | None] = {
 # Where a row of ``vital`` has what: a chair's hour is 30,000 values, read while a screen waits.
 VALUE_AT = {metric: VITAL.columns.keys().index(metric.value) for metric in CONTINUOUS}
 SOURCE_AT = {metric: VITAL.columns.keys().index(column) for metric, column in SOURCE_COLUMN.items()}
+
+IS_MANUAL = READING.c.source == Source.MANUAL.value
 
 CUFF_SPAN = timedelta(minutes=1)  # one reading takes less
 
@@ -115,7 +117,7 @@ def _vital_row(session_id: int, frame: Vitals) -> dict[str, Any]:
 
 
 def _reading_row(session_id: int, reading: Reading) -> dict[str, Any]:
-    observation = reading.observation
+    observation, entry = reading.observation, reading.entry
     device_time = observation.device_time
     return {
         "session_id": session_id,
@@ -127,6 +129,9 @@ def _reading_row(session_id: int, reading: Reading) -> dict[str, Any]:
         "device_time": None if device_time is None else device_time.isoformat(),
         "measurement_id": observation.measurement_id,
         "monitor": reading.monitor,
+        "entered_by": entry and entry.by,
+        "initials": entry and entry.initials,
+        "entered_ms": entry and t_ms(entry.at),
     }
 
 
@@ -170,10 +175,22 @@ def reading_of(row: Any) -> Observation:
     )
 
 
+def entry_of(row: Any) -> Entry | None:
+    """Who entered the value of a row of ``reading``, and when; None for what was measured."""
+    if row.entered_by is None:
+        return None
+    return Entry(row.entered_by, row.initials, at_of(row.entered_ms))
+
+
+def fact_of(row: Any, session: UUID) -> Reading:
+    """A row of ``reading`` as it was recorded."""
+    return Reading(session, reading_of(row), row.monitor, entry=entry_of(row))
+
+
 def chair_points(db: Session, *, session: UUID, since: datetime) -> list[Observation]:
     """All observations of a session from ``since`` on, oldest first: refills a live trend.
 
-    Raises UnknownSession.
+    What was entered by hand is among them, with ``Source.MANUAL``. Raises UnknownSession.
     """
     session_id = key_of(db, session)
     vitals, readings = (
@@ -193,7 +210,9 @@ def chair_points(db: Session, *, session: UUID, since: datetime) -> list[Observa
 def latest(db: Session, *, session_id: int) -> dict[Metric, tuple[Observation, str | None]]:
     """The newest observation of each metric, also where it says that there was no value.
 
-    With each its monitor; None in a chair with only one.
+    With each its monitor; None in a chair with only one, and for what was entered by hand. Of that
+    only a cuff reading counts: a pressure is an event, whoever takes it, but one rate that was
+    counted is not what a monitor says now.
     """
     found: dict[Metric, tuple[Observation, str | None]] = {}
     for metric in CONTINUOUS:
@@ -212,7 +231,10 @@ def latest(db: Session, *, session_id: int) -> dict[Metric, tuple[Observation, s
         if row is not None:
             newest_one = next(o for o in observations_of(row) if o.metric is metric)
             found[metric] = (newest_one, row.monitor)
-    of_session = READING.c.session_id == session_id
+    of_session = and_(
+        READING.c.session_id == session_id,
+        or_(~IS_MANUAL, READING.c.metric.in_([metric.value for metric in CUFF])),
+    )
     newest = select(READING.c.metric, func.max(READING.c.t_ms)).where(of_session)
     readings = db.execute(
         select(READING).where(
@@ -220,7 +242,7 @@ def latest(db: Session, *, session_id: int) -> dict[Metric, tuple[Observation, s
             tuple_(READING.c.metric, READING.c.t_ms).in_(newest.group_by(READING.c.metric)),
         )
     )
-    for row in readings:  # a continuous metric may be typed in as well
+    for row in readings:
         reading = reading_of(row)
         frame = found.get(reading.metric)
         if frame is None or frame[0].observed_at < reading.observed_at:
@@ -231,9 +253,9 @@ def latest(db: Session, *, session_id: int) -> dict[Metric, tuple[Observation, s
 def cuffs(db: Session, *, session_id: int) -> list[tuple[Observation, ...]]:
     """The cuff readings of a session, oldest first; each in the order of clinical.vitals.CUFF.
 
-    The values of one reading share its measurement_id. A monitor that counts from 1 again after a
-    reconnect does not join two readings: a metric that comes twice, or a minute later, starts a
-    new one.
+    Those that a person took and entered are among them. The values of one reading share its
+    measurement_id. A monitor that counts from 1 again after a reconnect does not join two readings:
+    a metric that comes twice, or a minute later, starts a new one.
     """
     metrics = [metric.value for metric in CUFF]
     rows = db.execute(
@@ -271,7 +293,10 @@ def beside(db: Session, *, session_id: int, at: datetime) -> tuple[Observation, 
 
 
 def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, ...]]:
-    """The newest cuff reading of each monitor, shown or kept beside; "" where none is named."""
+    """The newest cuff reading of each monitor, shown or kept beside; "" where none is named.
+
+    What was entered by hand is no monitor's: it does not say when a cuff last worked.
+    """
     metrics = [metric.value for metric in CUFF]
     found: dict[str, dict[Metric, Observation]] = {}
     for table in (READING, READING_BESIDE):
@@ -281,6 +306,7 @@ def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, 
                 table.c.session_id == session_id,
                 table.c.metric.in_(metrics),
                 table.c.measurement_id.is_not(None),
+                table.c.source != Source.MANUAL.value,
             )
             .order_by(table.c.t_ms)
         )
@@ -296,6 +322,19 @@ def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, 
         name: tuple(reading[metric] for metric in CUFF if metric in reading)
         for name, reading in found.items()
     }
+
+
+def by_hand(db: Session, *, session: UUID, session_id: int) -> dict[Metric, Reading]:
+    """The newest value of each metric that a person entered: by when it was measured.
+
+    One whose person is not known any more (from a record that an older version had) is not in it.
+    """
+    rows = db.execute(
+        select(READING)
+        .where(READING.c.session_id == session_id, READING.c.entered_by.is_not(None))
+        .order_by(READING.c.t_ms)
+    )
+    return {Metric(row.metric): fact_of(row, session) for row in rows}
 
 
 def last_at(db: Session, *, session_id: int) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
@@ -34,7 +34,7 @@ def open_session(db: Session, opened: SessionOpened, *, written_at: datetime) ->
     row = SessionRow(
         fact_no=number_fact(db, kind="SessionOpened", written_at=written_at),
         public_id=opened.session,
-        **columns_of(opened) | {"monitors": json.dumps([asdict(one) for one in opened.monitors])},
+        **columns_of(opened) | {"monitors": spelt(opened.monitors)},
     )
     db.add(row)
     db.flush()
@@ -86,7 +86,16 @@ def opened_of(row: SessionRow) -> SessionOpened:
 
 def monitors_of(row: SessionRow) -> tuple[Listened, ...]:
     """What the session was read from; () where a version that did not say so wrote it."""
-    return tuple(Listened(**one) for one in json.loads(row.monitors or "[]"))
+    return listened(row.monitors)
+
+
+def spelt(monitors: Sequence[Listened]) -> str:
+    return json.dumps([asdict(one) for one in monitors])
+
+
+def listened(monitors: str | None) -> tuple[Listened, ...]:
+    """What ``spelt`` wrote; () where nothing was written."""
+    return tuple(Listened(**one) for one in json.loads(monitors or "[]"))
 
 
 def phase_of(row: PhaseChangeRow, session: UUID) -> PhaseChanged:

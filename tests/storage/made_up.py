@@ -19,12 +19,17 @@ from clinical.record import (
     AudioState,
     BaselineLocked,
     CallStage,
+    ClockCompared,
     CuffAllowed,
     CuffOrdered,
+    Entry,
     Gap,
     ItemAnswered,
     LimitChanged,
     LinkChanged,
+    Listened,
+    MonitorHeard,
+    MonitorsArranged,
     PhaseChanged,
     ProbePlaced,
     Reading,
@@ -42,7 +47,7 @@ from clinical.sign_off import (
     Statement,
     bound_hash,
 )
-from clinical.vitals import Metric, Observation, Quality, Source
+from clinical.vitals import CUFF, Metric, Observation, Quality, Source
 from storage.facts import RareFact
 
 T0 = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -138,6 +143,31 @@ def cuff(
     ]
 
 
+def by_hand(
+    second: float, metric: Metric, value: float, *, entered: float | None = None, by: str = "anna"
+) -> Reading:
+    """Measured at ``second``, entered at ``entered`` (None: at once)."""
+    measurement_id = f"hand-{second:g}" if metric in CUFF else None
+    observation = Observation(
+        metric, value, Quality.VALID, after(second), Source.MANUAL, measurement_id=measurement_id
+    )
+    entry = Entry(by, by[:2].upper(), after(second if entered is None else entered))
+    return Reading(SESSION, observation, entry=entry)
+
+
+def heard(
+    at: datetime,
+    serial: str,
+    *,
+    session: UUID | None = SESSION,
+    chair: int = 1,
+    monitor: str = "dinamap",
+    by: str = "vigil",
+    is_bound: bool = True,
+) -> MonitorHeard:
+    return MonitorHeard(session, chair, at, by, monitor, "V100", serial, "R1A", is_bound)
+
+
 def alarm(
     change: AlarmChange = AlarmChange.RAISED,
     *,
@@ -217,8 +247,11 @@ def whole_session() -> list[RareFact]:
         opened(),
         phase(),
         LinkChanged(SESSION, after(1), LinkState.LIVE, ""),
+        heard(after(1), "SN-1"),
+        ClockCompared(SESSION, 1, after(2), "dinamap", -3.25),
         BaselineLocked(SESSION, after(300), "anna", 121, 81, 94, 68, None, ("n1", "n2")),
         phase(SessionPhase.INFUSING, at=after(310)),
+        MonitorsArranged(SESSION, after(390), "kim", (Listened("masimo-ascii1", "capture"),)),
         Remarked(SESSION, after(400), "masimo-ascii1", Metric.SPO2, "sensor off patient"),
         CuffAllowed(SESSION, after(410), "kim", is_allowed=True),
         CuffOrdered(SESSION, after(420), "anna", CuffOrder.START, "dinamap"),

@@ -16,9 +16,10 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from clinical.record import AlarmEvent, AudioState, ProbePlaced
 from clinical.vitals import Metric
-from storage import facts
+from storage import facts, identity
 from storage.database import ALEMBIC_INI, SchemaTooNew, migrate, open_database
 from storage.models import APPEND_ONLY, Row
+from tests.storage.made_up import T0, by_hand, heard
 
 
 def pragma(database, name):
@@ -198,6 +199,43 @@ def test_a_record_of_the_second_version_is_taken_over_and_given_back(alembic, tm
         alembic(command.downgrade, "0002")
 
 
+def test_a_record_of_the_third_version_is_taken_over_and_given_back(alembic, tmp_path):
+    """Down again without who entered a value, but with the value: it was shown and judged."""
+    url = f"sqlite:///{tmp_path / 'scratch.sqlite'}"
+    alembic(command.upgrade, "0003")
+    old = create_engine(url)
+    with old.begin() as db:
+        for statement in (*OLD_SESSION[:3], *THIRD_SESSION):
+            db.execute(text(statement))
+    old.dispose()
+    for entered in ((), (by_hand(70, Metric.NIBP_SYSTOLIC, 131.0),)):
+        alembic(command.upgrade, "head")
+        database = open_database(url)
+        with database.reading() as db:
+            (stored,) = facts.stored_sessions(db)
+            assert identity.bound(db) == {}
+        session = stored.opened.session
+        assert stored.opened.second == "kim"
+        assert [obs.value for obs in stored.last_cuffs["dinamap"]] == [120]
+        assert not stored.by_hand
+        assert stored.latest[Metric.NIBP_SYSTOLIC].value == (131 if entered else 120)
+        monitor, value = heard(T0, "SN-1"), by_hand(70, Metric.NIBP_SYSTOLIC, 131.0)
+        monitor, value = (replace(each, session=session) for each in (monitor, value))
+        with database.writing() as db:
+            facts.append(db, monitor, written_at=T0)
+            if not entered:
+                facts.append(db, value, written_at=T0)
+        with database.reading() as db:
+            assert facts.facts_of(db, session=session) == (*stored.facts, monitor)
+            (again,) = facts.stored_sessions(db)
+            assert again.by_hand == ({} if entered else {Metric.NIBP_SYSTOLIC: value})
+            assert [*identity.bound(db)] == [(1, "dinamap")]
+        with pytest.raises(DatabaseError, match="append-only"), database.writing() as db:
+            db.execute(text("UPDATE monitor_identity SET serial = 'SN-2'"))
+        database.close()
+        alembic(command.downgrade, "0003")
+
+
 OLD_SESSION = (
     "INSERT INTO fact VALUES (1, 'x', '2026-11-22 09:00:00.000000')",
     "INSERT INTO fact VALUES (2, 'x', '2026-11-22 09:00:00.000000')",
@@ -217,4 +255,11 @@ SECOND_SESSION = (
     "'2026-11-22 09:10:00.000000', 'nibp_systolic high', 'physiological', 'medium', "
     "'nibp_systolic', 'high', 172, 160, 172, 0, 'infusing', '** SYS 172 > 160', '')",
     "INSERT INTO link_change VALUES (3, 1, '2026-11-22 09:00:00.000000', 'live', '', 'dinamap')",
+)
+THIRD_SESSION = (
+    SECOND_SESSION[0].removesuffix(")") + ", 'kim')",
+    "INSERT INTO phase_change VALUES "
+    "(2, 1, '2026-11-22 09:00:00.000000', 'anna', 'preparation', 'arrived')",
+    "INSERT INTO reading VALUES "
+    "(1, 1000, 'nibp_systolic', 'nibp', 120, 'valid', NULL, 'n1', 'dinamap')",
 )

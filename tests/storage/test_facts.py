@@ -22,14 +22,18 @@ from clinical.record import (
     AlarmSwitched,
     AudioChanged,
     BaselineLocked,
+    ClockCompared,
     CuffAllowed,
     CuffOrdered,
+    Entry,
     Fact,
     Gap,
     ItemAnswered,
     LimitChanged,
     LinkChanged,
     Listened,
+    MonitorHeard,
+    MonitorsArranged,
     PhaseChanged,
     ProbePlaced,
     Reading,
@@ -42,15 +46,17 @@ from clinical.sign_off import Signature
 from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source
 from storage import facts, observations, review
 from storage.ledger import UnknownSession, key_of
-from storage.models import READING, READING_BESIDE, VITAL, VITAL_BESIDE
+from storage.models import FACT, READING, READING_BESIDE, VITAL, VITAL_BESIDE
 from tests.storage.made_up import (
     SESSION,
     T0,
     after,
     alarm,
     answered,
+    by_hand,
     cuff,
     frame,
+    heard,
     opened,
     phase,
     whole_session,
@@ -86,6 +92,9 @@ RARE = {
     "limit": built(LimitChanged),
     "probe": built(ProbePlaced),
     "link": built(LinkChanged),
+    "heard": built(MonitorHeard),
+    "clock": built(ClockCompared),
+    "arranged": built(MonitorsArranged),
     "remark": built(Remarked),
     "cuff allowed": built(CuffAllowed),
     "cuff ordered": built(CuffOrdered),
@@ -133,7 +142,8 @@ READINGS = st.builds(
     source=st.none() | st.sampled_from(Source),
     device_time=DEVICE_TIMES | IN_MS,
     measurement_id=st.none() | TEXTS,
-).map(lambda observation: Reading(SESSION, observation))
+)
+ENTRIES = st.builds(Entry, by=TEXTS, initials=TEXTS, at=IN_MS)
 
 
 @contextmanager
@@ -186,12 +196,20 @@ def test_a_frame_comes_back_as_it_went_in(database, fact):
 
 
 @FEW
-@given(fact=READINGS)
-def test_a_reading_comes_back_as_it_went_in(database, fact):
+@given(
+    observation=READINGS,
+    entry=st.none() | ENTRIES,
+    is_beside=st.booleans(),
+    monitor=st.none() | TEXTS,
+)
+def test_a_reading_comes_back_as_it_went_in(database, observation, entry, is_beside, monitor):
+    fact = Reading(SESSION, observation, monitor, is_beside, entry)
     with undone(database) as db:
         facts.append(db, fact, written_at=T0)
-        found = observations.chair_points(db, session=SESSION, since=fact.observation.observed_at)
-        assert [Reading(SESSION, observation) for observation in found] == [fact]
+        (row,) = db.execute(select(READING_BESIDE if is_beside else READING))
+        assert replace(observations.fact_of(row, SESSION), is_beside=is_beside) == fact
+        found = observations.chair_points(db, session=SESSION, since=observation.observed_at)
+        assert found == ([] if is_beside else [observation])
 
 
 def record(database, *given):
@@ -218,10 +236,13 @@ def test_a_session_comes_back_in_the_order_it_was_written(database):
     assert stored.facts == tuple(written)
 
 
-def test_an_alarm_of_an_empty_chair_is_of_no_session(database):
-    record(database, opened(), alarm(alarm_id=uuid4(), session=None))
+def test_what_happens_at_an_empty_chair_is_of_no_session(database):
+    clock = ClockCompared(None, 1, after(2), "dinamap", 12.5)
+    unseated = (alarm(alarm_id=uuid4(), session=None), heard(T0, "SN-1", session=None), clock)
+    record(database, opened(), *unseated)
     with database.reading() as db:
         assert facts.facts_of(db, session=SESSION) == (opened(),)
+        assert db.scalar(select(func.count()).select_from(FACT)) == 4
 
 
 def test_a_fact_of_an_unknown_session_is_refused(database):
@@ -299,19 +320,49 @@ def latest_and_cuffs(database):
 
 def test_latest_is_the_newest_of_each_metric_even_without_a_value(database):
     off = Observation(Metric.SPO2, None, Quality.UNAVAILABLE, after(3), Source.SPO2)
-    typed = Observation(Metric.RESP_RATE, 14.0, Quality.VALID, after(9), Source.MANUAL)
     breath = frame(8, metrics=(Metric.RESP_RATE,))
     record(
         database,
         *(opened(), frame(1), frame(2), Vitals(SESSION, after(3), (off,))),
-        *(breath, Reading(SESSION, typed), *cuff(4, 120), *cuff(5, 130, measurement_id="n2")),
+        *(breath, *cuff(4, 120), *cuff(5, 130, measurement_id="n2")),
     )
     latest, _ = latest_and_cuffs(database)
     assert latest[Metric.HEART_RATE].observed_at == after(2)
     assert latest[Metric.SPO2] == off
-    assert latest[Metric.RESP_RATE] == typed
+    assert latest[Metric.RESP_RATE] == breath.observations[0]
     assert latest[Metric.NIBP_SYSTOLIC].value == 130
     assert Metric.ETCO2 not in latest
+
+
+def test_of_what_a_hand_entered_only_a_pressure_is_what_a_chair_shows(database):
+    """And it is no monitor's: it does not say when a cuff last worked."""
+    counted = [by_hand(20, Metric.RESP_RATE, 14.0), by_hand(20, Metric.TEMPERATURE_1, 37.0)]
+    taken = [by_hand(30, Metric.NIBP_SYSTOLIC, 118.0), by_hand(30, Metric.NIBP_DIASTOLIC, 78.0)]
+    older = by_hand(5, Metric.RESP_RATE, 15.0, entered=40)
+    measured = [replace(each, monitor="dinamap") for each in cuff(10, 120)]
+    record(database, opened(), frame(1, metrics=(Metric.RESP_RATE,)), *measured)
+    record(database, *counted, *taken, older)
+    with database.reading() as db:
+        (stored,) = facts.stored_sessions(db)
+    assert stored.latest[Metric.RESP_RATE].observed_at == after(1)
+    assert Metric.TEMPERATURE_1 not in stored.latest
+    assert [stored.latest[metric].value for metric in CUFF] == [118, 78, 93, 70]
+    assert stored.shown_from == dict.fromkeys(CUFF[2:], "dinamap")
+    assert [obs.source for reading in stored.cuffs for obs in reading[:1]] == [
+        *(Source.NIBP, Source.MANUAL),
+    ]
+    assert [obs.value for obs in stored.last_cuffs["dinamap"]] == [120, 80, 93, 70]
+    assert [*stored.last_cuffs] == ["dinamap"]
+    assert stored.by_hand == {each.observation.metric: each for each in (*counted, *taken)}
+
+
+def test_a_value_entered_again_for_the_same_time_is_kept_beside_the_first(database):
+    wrong, right = by_hand(20, Metric.SPO2, 59.0), by_hand(20, Metric.SPO2, 95.0, entered=60)
+    record(database, opened(), wrong, right)
+    with database.reading() as db:
+        (stored,) = facts.stored_sessions(db)
+    assert [point.value for point in points(database)] == [59, 95]
+    assert stored.by_hand[Metric.SPO2].observation.value == 95
 
 
 def test_a_cuff_is_whole_though_its_monitor_counts_from_one_again(database):
