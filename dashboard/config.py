@@ -5,50 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clinical.catalog.document import Malformed, Table
-from clinical.vitals import CUFF, Metric
-from devices.ports import parse_port
-from devices.registry import PROTOCOLS
+from clinical.catalog.document import Table
+from clinical.vitals import Metric
+from dashboard.arrangement import ChairConfig, MonitorConfig, first_wrong, preferable
 
-CHAIRS_MAX = 64
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorConfig:
-    """A monitor at a chair and the port it is wired to. ``baud`` None: the monitor's own.
-
-    ``prefers`` are metrics that are taken from this one first; for the others the order counts.
-    """
-
-    monitor: str
-    port: str
-    baud: int | None = None
-    prefers: frozenset[Metric] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ChairConfig:
-    """A chair and its monitors, the first one first."""
-
-    number: int
-    name: str
-    monitors: tuple[MonitorConfig, ...]
+IN_FILE = (
+    "The chairs of this clinic stand in {}: change them there and start Vigil again, or take every "
+    "[[chairs]] out of that file and arrange them on this page."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """One clinic on one machine. ``data`` is the folder of the record.
 
+    Where ``chairs`` has any, they cannot be arranged on the monitors page, and ``why_fixed`` says
+    why; where it has none, they are those of the record.
     ``is_simulated`` marks every page, and every session it records, as SIMULATED DATA.
     """
 
     clinic: str
     data: Path
-    chairs: tuple[ChairConfig, ...]
+    chairs: tuple[ChairConfig, ...] = ()
     host: str = "127.0.0.1"
     http_port: int = 8050
     is_simulated: bool = False
+    why_fixed: str = "The chairs of this clinic were fixed when it was started."
 
     @property
     def database_url(self) -> str:
@@ -62,18 +45,31 @@ def read_config(file: Path) -> Config:
     """
     top = Table.read(file)
     clinic = top.table("clinic")
+    rows = top.tables("chairs", [])
     config = Config(
         clinic=clinic.take("name", str),
         data=file.parent / clinic.take("data", str, "data"),
         host=_host(clinic),
         http_port=_http_port(clinic),
         is_simulated=clinic.take("simulated", bool, False),
-        chairs=tuple(_chair(row) for row in top.tables("chairs")),
+        chairs=tuple(map(_chair, rows)),
+        why_fixed=IN_FILE.format(file.name),
     )
     clinic.done()
     top.done()
-    _refuse_twice(file, top, config)
+    _refuse(rows, config.chairs)
     return config
+
+
+def _refuse(rows: list[Table], chairs: tuple[ChairConfig, ...]) -> None:
+    """Raises Malformed, with the line, for what no clinic can have."""
+    wrong = first_wrong(chairs)
+    if wrong is None:
+        return
+    row = rows[wrong.chair]
+    if wrong.monitor is not None:
+        row = (row.tables("monitors", []) or [row])[wrong.monitor]
+    raise row.wrong(wrong.field, wrong.expected, wrong.got)
 
 
 def _host(clinic: Table) -> str:
@@ -88,61 +84,25 @@ def _http_port(clinic: Table) -> int:
 
 
 def _chair(row: Table) -> ChairConfig:
-    number = row.checked(
-        "number",
-        row.take("number", int),
-        lambda n: 1 <= n <= CHAIRS_MAX,
-        f"a number from 1 to {CHAIRS_MAX}",
-    )
+    number = row.take("number", int)
     name = row.take("name", str, f"Chair {number}")
     rows = row.tables("monitors", [])
     monitors = tuple(map(_monitor, rows)) if rows else (_monitor(row),)
     for each in (row, *rows):
         each.done()
-    names = [each.monitor for each in monitors]
-    for index, each in enumerate(rows):
-        if names[index] in names[:index]:
-            raise each.wrong("monitor", "two monitors of different kinds", names[index])
-        able = [
-            other.monitor for other in monitors[: index + 1] if PROTOCOLS[other.monitor].works_cuff
-        ]
-        if len(able) > 1:
-            raise each.wrong("monitor", "one that does not work a second cuff", names[index])
-        wanted = [m for other in monitors[:index] for m in other.prefers]
-        if twice := sorted(monitors[index].prefers & set(wanted)):
-            raise each.wrong("prefers", "each metric for one monitor only", ", ".join(twice))
     return ChairConfig(number, name, monitors)
 
 
 def _monitor(row: Table) -> MonitorConfig:
-    monitor = row.take("monitor", str)
-    row.checked("monitor", monitor, PROTOCOLS.__contains__, " or ".join(PROTOCOLS))
-    port = row.take("port", str)
-    try:
-        parse_port(port)
-    except ValueError as error:
-        raise row.wrong("port", "a serial port such as /dev/ttyUSB0", port) from error
-    baud: int | None = row.take("baud", int, None)
-    row.checked("baud", baud, lambda b: b is None or b > 0, "a number above 0")
-    # The newest cuff reading is shown, whoever took it: there is nothing to prefer.
-    metrics = sorted(PROTOCOLS[monitor].metrics - set(CUFF))
+    monitor: str = row.take("monitor", str)
     prefers: list[object] = row.take("prefers", list, [])
     for metric in prefers:
-        row.checked("prefers", metric, metrics.__contains__, " or ".join(metrics) or "nothing")
-    return MonitorConfig(monitor, port, baud, frozenset(Metric(str(each)) for each in prefers))
-
-
-def _refuse_twice(file: Path, top: Table, config: Config) -> None:
-    if not config.chairs:
-        raise Malformed(file, top.line_of("chairs"), "at least one chair", "none")
-    numbers = [chair.number for chair in config.chairs]
-    places: set[object] = set()
-    for index, row in enumerate(top.tables("chairs")):
-        if numbers[index] in numbers[:index]:
-            raise row.wrong("number", "different for each chair", numbers[index])
-        monitors = config.chairs[index].monitors
-        for monitor, each in zip(monitors, row.tables("monitors", []) or [row], strict=True):
-            place = parse_port(monitor.port)  # com3 is COM3
-            if place in places:
-                raise each.wrong("port", "different for each monitor", monitor.port)
-            places.add(place)
+        able = " or ".join(preferable(monitor)) or "nothing"
+        row.checked("prefers", metric, list(Metric).__contains__, able)
+    return MonitorConfig(
+        monitor,
+        port=row.take("port", str),
+        baud=row.take("baud", int, None),
+        prefers=frozenset(Metric(str(each)) for each in prefers),
+        is_listen_only=row.take("listen_only", bool, False),
+    )

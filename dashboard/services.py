@@ -5,9 +5,9 @@ No Dash here: a test, or a program without a screen, can build these too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clinical.catalog.presets import Presets, shipped
 from clinical.clock import Clock
@@ -16,9 +16,12 @@ from clinical.sign_off import Actor
 from clinical.snapshot import LiveSnapshot
 
 if TYPE_CHECKING:  # pages that read no record run without the database
+    from dashboard.arrangement import ChairConfig, Refusal
     from dashboard.live import LiveHub
     from dashboard.presets import Shelf
     from dashboard.screens import Screens
+    from devices.ports import FoundPort
+    from devices.report import LineReport
     from storage.database import Database
 
 
@@ -33,6 +36,72 @@ class Site:
     chairs: tuple[tuple[int, str], ...]
     is_simulated: bool = False
     speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came in on a line while somebody waited for it: over ``for_s``, to the ``now``."""
+
+    for_s: float
+    received: int  # bytes
+    frames: int
+    garbled: int
+    now: LineReport
+
+
+class Monitors(Protocol):
+    """The lines of the clinic, and which monitor stands at which chair.
+
+    What is a property, ``reports``, ``ports``, ``chairs`` and ``capture`` return at once; all else
+    blocks, up to some seconds, and is called on a thread of its own. A monitor is named by the
+    number of its chair and its name in the registry. Refused is what a nurse asks for, too.
+    """
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether ``arrange`` may change the chairs; ``why_not`` says why it may not."""
+        ...
+
+    @property
+    def why_not(self) -> str: ...
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Chairs of the record that this version cannot watch, each with its reason."""
+        ...
+
+    def reports(self) -> Mapping[tuple[int, str], LineReport]: ...
+
+    def ports(self) -> tuple[FoundPort, ...]:
+        """The serial ports of this computer, as they are plugged in now."""
+        ...
+
+    def chairs(self) -> tuple[ChairConfig, ...]:
+        """As they are arranged now, in the order of the board."""
+        ...
+
+    def arrange(self, chairs: Sequence[ChairConfig], by: Actor) -> Refusal | None:
+        """Have these chairs from now on: recorded, and in force when this returns. Only lines that
+        are others than before are closed or opened; a chair with a session stays."""
+        ...
+
+    def set_listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
+        """Write nothing to a monitor any more, or speak to it again. Where the chairs are not
+        arranged here it holds until the next start."""
+        ...
+
+    def test(self, chair: int, monitor: str) -> Heard | Refusal:
+        """What comes in on a line in the next five seconds."""
+        ...
+
+    def detect(self, port: str, tell: Callable[[str], None]) -> Any | Refusal:
+        """Which monitor is at ``port`` (``devices.detect.Detection``); ``tell`` hears what is being
+        tried. A port that is one of our own lines is left alone."""
+        ...
+
+    def capture(self) -> Any:
+        """How the flight recorder does (``storage.captures``)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +122,4 @@ class Services:
     staff: Callable[[], Sequence[Actor]] = tuple
     screens: Screens | None = None  # none: no wall can be paired
     shelf: Shelf | None = None  # none: no preset can be changed or signed
+    monitors: Monitors | None = None  # none: nothing is known of the lines

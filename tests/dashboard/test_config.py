@@ -8,7 +8,8 @@ import pytest
 
 from clinical.catalog.document import Malformed
 from clinical.vitals import Metric
-from dashboard.config import ChairConfig, Config, MonitorConfig, read_config
+from dashboard.arrangement import ChairConfig, MonitorConfig
+from dashboard.config import IN_FILE, Config, read_config
 from devices.registry import PROTOCOLS
 from tests.conftest import ROOT
 
@@ -51,6 +52,7 @@ def test_a_configuration_is_taken_as_written_in_the_order_of_its_chairs(tmp_path
         host="localhost",
         http_port=8060,
         is_simulated=True,
+        why_fixed=IN_FILE.format("clinic.toml"),
     )
 
 
@@ -137,7 +139,7 @@ def test_what_is_wrong_is_said_with_file_line_expected_and_got(
 
 def test_com3_and_COM3_are_one_port(tmp_path: Path):
     text = WHOLE.replace("/dev/ttyUSB0", "COM3").replace("socket://10.0.0.7:4001", "com3")
-    with pytest.raises(Malformed, match="different for each monitor, got 'com3'"):
+    with pytest.raises(Malformed, match=r"different for each monitor: Window .*, got 'com3'"):
         read(tmp_path, text)
 
 
@@ -147,9 +149,8 @@ def test_a_single_table_is_no_list_of_chairs(tmp_path: Path):
 
 
 @pytest.mark.parametrize("chairs", ["chairs = []\n", ""], ids=["an empty list", "no list"])
-def test_a_clinic_without_a_chair_is_refused(tmp_path: Path, chairs: str):
-    with pytest.raises(Malformed, match="chair"):
-        read(tmp_path, f'{chairs}[clinic]\nname = "N"\n')
+def test_a_file_may_leave_the_chairs_to_the_monitors_page(tmp_path: Path, chairs: str):
+    assert read(tmp_path, f'{chairs}[clinic]\nname = "N"\n').chairs == ()
 
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path):
@@ -211,7 +212,12 @@ def test_a_chair_may_have_two_monitors(tmp_path: Path, two: str):
         ("ttyUSB1", "ttyUSB0", 14, "port to be different for each monitor"),
         ("ttyUSB2", "ttyUSB1", 21, "port to be different for each monitor"),
         ('"spo2"', '"perfusion"', 16, "prefers to be "),
-        ("baud = 19200", 'prefer = ["spo2"]', 15, "one of baud, monitor, port, prefers"),
+        (
+            "baud = 19200",
+            'prefer = ["spo2"]',
+            15,
+            "one of baud, listen_only, monitor, ",
+        ),
         ('name = "Window"', 'monitor = "ge-dri"', 6, "one of monitors, name, number"),
         (
             'port = "/dev/ttyUSB0"\n',
