@@ -24,6 +24,7 @@ from clinical.record import (
     MonitorsArranged,
 )
 
+NOBODY = Identity()  # what says nothing is no other device
 # Source: technical conditions of our alarm design.
 CLOCK_AGREES_S = 5.0
 IN_SECONDS, IN_MINUTES = timedelta(minutes=2), timedelta(hours=2)
@@ -66,6 +67,8 @@ def identified(state: ChairState, event: Identified) -> tuple[ChairState, tuple[
     until it is confirmed (``confirmed``).
     """
     name, said = name_of(state, event.monitor), event.identity
+    if said == NOBODY:
+        return state, ()
     before, known = state.heard.get(name), state.bound.get(name)
     state = replace(state, heard={**state.heard, name: event})
     if known is not None and said.is_other_than(known):

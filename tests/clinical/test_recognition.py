@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState, resumed
@@ -29,8 +31,8 @@ from tests.clinical.fakes import NURSE, Bedside, at
 
 GE = BedsideMonitor("ge-dri", "GE", frozenset({Metric.HEART_RATE, Metric.SPO2, *Metric}), "capture")
 NELLCOR = BedsideMonitor("nellcor", "Nellcor", frozenset({Metric.SPO2}), "simulated")
-OURS = Identity("B450", "A1", "2.0")
-OTHER = Identity("B450", "B2", "2.0")
+OURS = Identity("B450", "A1")
+OTHER = Identity("B450", "B2")
 
 
 def chair_with(*monitors: BedsideMonitor) -> Bedside:
@@ -229,6 +231,58 @@ def test_a_new_name_alone_leaves_the_lines_as_they_are():
     effects = chair.step(Arranged("Window", (GE,), "ines"), at(20))
     assert not [f for f in effects.facts if isinstance(f, MonitorsArranged)]
     assert chair.state.link is link
+
+
+DEVICES = (OURS, OTHER, Identity("B450", "C3"), Identity("B650"), Identity(), Identity(serial="A1"))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("says"), st.sampled_from(DEVICES)),
+            st.tuples(st.just("confirms"), st.sampled_from(DEVICES)),
+            st.tuples(st.sampled_from(("sees", "falls silent", "restarts")), st.none()),
+        ),
+        max_size=25,
+    )
+)
+def test_no_value_of_a_device_that_nobody_let_in_is_recorded_whatever_happens(events):
+    chair = chair_with(GE)
+    assert chair.start().kind.value == "done"
+    own: Identity | None = None  # as far as is known of it
+    heard = Identity()
+    for second, (what, device) in enumerate(events, 1):
+        match what:
+            case "says":
+                chair.says(second, device)
+                heard = heard if device == Identity() else device
+            case "confirms":
+                is_strange = own is not None and heard.is_other_than(own)
+                is_seen = (device.model, device.serial) == (heard.model, heard.serial)
+                chair.now = at(second)
+                outcome = chair.confirm(device, "ge-dri")
+                assert (outcome.kind.value == "done") is (is_strange and is_seen)
+                own = heard if is_strange and is_seen else own
+            case "falls silent":
+                chair.link(second, LinkState.DISCONNECTED)
+                chair.link(second, LinkState.LIVE)
+            case "restarts":
+                record = replace(chair.stored(), facts=tuple(of_session(chair)))
+                again = ChairState(1, "Chair 1", monitors=(GE,), bound=chair.state.bound)
+                chair.state, _gap = resumed(again, record, at(second))
+                # A device that is the own one says so again; a stranger is remembered.
+                heard = heard if own is not None and heard.is_other_than(own) else Identity()
+            case "sees":
+                before = len([f for f in chair.facts if isinstance(f, Vitals)])
+                chair.see(second, hr=70)
+                is_recorded = len([f for f in chair.facts if isinstance(f, Vitals)]) > before
+                assert is_recorded is not (own is not None and heard.is_other_than(own))
+        if what == "says" and heard != Identity() and (own is None or not heard.is_other_than(own)):
+            known = own or Identity()
+            own = Identity(heard.model or known.model, heard.serial or known.serial)
+        assert replace(chair.state.bound.get("ge-dri", Identity()), version="") == (
+            own or Identity()
+        )
 
 
 def test_a_step_of_a_chair_without_monitors_names_none():
