@@ -81,7 +81,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         2: {"ge-dri": "low-finger", "nellcor": "asked-cuff"},
     }
     folder = tmp_path_factory.mktemp("pairs")
-    clinic = clinic_with(folder, chairs, speed=8, prefers={"nellcor": ["spo2", "pulse_rate"]})
+    clinic = clinic_with(folder, chairs, speed=5, prefers={"nellcor": ["spo2", "pulse_rate"]})
     clinic.add_account("clinician")
     yield clinic
     clinic.stop()
