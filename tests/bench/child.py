@@ -73,7 +73,11 @@ def tell(what: Any) -> None:
 
 
 def end_with_parent() -> None:
-    """Turn the end of standard input into a Ctrl-C for this process."""
+    """Turn the end of standard input into a Ctrl-C for this process.
+
+    Ctrl-C is asked for by name: what was started in the background has it ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def wait() -> None:
         sys.stdin.read()
