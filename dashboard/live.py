@@ -4,7 +4,8 @@ The engine publishes on its own thread; what it publishes is encoded once and ke
 log. A screen has no queue of its own, only a place in that log: one that reads slowly gets what it
 missed in one message, one that fell too far behind is told so, a stalled one costs nothing more.
 
-    {"boot", "seq", "now", "speed", "viewer": who looks, or null, "snapshot": {chair: {
+    {"boot", "seq", "now", "speed", "viewer": who looks, or null, "arranged": another one whenever
+        the clinic has other chairs (it is sent anew then, as all of this), "snapshot": {chair: {
         "points": [[t_ms, metric, value, quality]],
         "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
             "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
@@ -38,7 +39,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -124,19 +125,22 @@ class Screen:
         self.seq = 0
         self.ready = asyncio.Event()
         self.beat_due = False
+        self.is_outdated = False  # the clinic has other chairs than when it asked
         self.end: tuple[int, str] | None = None  # close code and reason, once it is over
 
 
 class LiveHub:
     """The live feed: what the engine publishes, kept for two hours and sent to every screen.
 
-    ``publish`` may be called on any thread; all else but ``fill`` belongs to the event loop.
+    ``publish``, ``arrange`` and ``fill`` may be called on any thread; all else belongs to the event
+    loop. ``arranged`` is told to every screen, which compares it with that of its page.
     """
 
     def __init__(
         self,
         clock: Clock,
         chairs: Iterable[int],
+        arranged: str = "",
         *,
         boot_ns: int | None = None,
         heartbeat_s: float = HEARTBEAT_S,
@@ -155,22 +159,43 @@ class LiveHub:
         self._send_timeout_s = send_timeout_s
         self._recheck_s = recheck_s
         self._on_shown = on_shown
-        self._log: dict[int, deque[Entry]] = {
-            chair: deque(maxlen=HISTORY_CHANGES) for chair in chairs
-        }
+        self._arranged = arranged
+        self._log: dict[int, deque[Entry]] = {}
         # By chair and part, the newest of those that every screen may hear, and its number.
-        self._told: dict[int, dict[str, tuple[int, str]]] = {chair: {} for chair in self._log}
+        self._told: dict[int, dict[str, tuple[int, str]]] = {}
         self._snapshot: LiveSnapshot | None = None
         self._lock = threading.Lock()  # held for appends and copies only, never while encoding
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_waking = False
         self._screens: set[Screen] = set()
         self._sitting: dict[int, UUID | None] = {}  # the session that a chair's log is of
+        self.arrange(chairs, arranged)
 
     # What comes in.
 
+    def arrange(self, chairs: Iterable[int], arranged: str) -> None:
+        """Have these chairs, in the order of the board. Screens hear all anew; one that asked for
+        a chair that is gone hears no more of it."""
+        with self._lock:
+            before, told, sitting = self._log, self._told, self._sitting
+            new = list(chairs)
+            empty = {chair: deque[Entry](maxlen=HISTORY_CHANGES) for chair in new}
+            self._log = {chair: before.get(chair, empty[chair]) for chair in new}
+            self._told = {chair: told.get(chair, {}) for chair in new}
+            self._sitting = {chair: sitting[chair] for chair in new if chair in sitting}
+            self._arranged = arranged
+            loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # as in ``publish``
+                loop.call_soon_threadsafe(self._outdate)
+
+    def _outdate(self) -> None:
+        for screen in self._screens:
+            screen.is_outdated = True
+            screen.ready.set()
+
     def fill(self, chair: int, observations: Iterable[Observation]) -> None:
-        """Put the record's past into a chair's log, before the first ``publish``."""
+        """Put the record's past into a chair's log, before the first ``publish`` of it."""
         past = sorted(observations, key=OBSERVED_AT)
         for _at, frame in groupby(past, key=OBSERVED_AT):
             self._append(chair, Entry(self._base, *_points(tuple(frame)), {}))
@@ -181,14 +206,13 @@ class LiveHub:
         with self._lock:
             self._snapshot = snapshot
             for chair, entry in entries:
+                self._seq = max(self._seq, entry.seq)
+                if chair not in self._log:  # a chair that this site does not show
+                    continue
                 self._forget_the_last(chair, snapshot)
                 self._append(chair, entry)
-                if chair in self._told:
-                    told = {
-                        key: (entry.seq, entry.parts[key]) for key in entry.parts.keys() & OTHERS
-                    }
-                    self._told[chair].update(told)
-                self._seq = max(self._seq, entry.seq)
+                told = {key: (entry.seq, entry.parts[key]) for key in entry.parts.keys() & OTHERS}
+                self._told[chair].update(told)
             if self._loop is None or self._is_waking:
                 return
             self._is_waking = True
@@ -210,9 +234,7 @@ class LiveHub:
             self._sitting[chair] = now
 
     def _append(self, chair: int, entry: Entry) -> None:
-        log = self._log.get(chair)
-        if log is None:  # a chair that this site does not show
-            return
+        log = self._log[chair]
         log.append(entry)
         while log[0].t_ms < entry.t_ms - HISTORY_MS:
             log.popleft()
@@ -247,7 +269,7 @@ class LiveHub:
         except ValueError as refused:
             await socket.close(BAD_REQUEST, str(refused))
             return
-        if not (chairs or others):
+        if self._log and not (chairs or others):
             await socket.close(NO_SUCH_CHAIR, "none of these chairs is watched here")
             return
         screen = Screen(chairs, others, getattr(socket.state, "viewer", None))
@@ -258,6 +280,10 @@ class LiveHub:
             while screen.end is None:
                 await screen.ready.wait()
                 screen.ready.clear()
+                if screen.is_outdated:
+                    screen.is_outdated = False
+                    screen.chairs, screen.others, *_ = self._asked(socket.query_params)
+                    await self._send(socket, self._first(screen, screen.seq, window_s))
                 if news := self._news(screen):
                     await self._send(socket, news)
                 if screen.beat_due:
@@ -340,7 +366,8 @@ class LiveHub:
         """
         since = _whole(query, "since", 0)
         window_s = max(0, _whole(query, "window", WINDOW_S))
-        asked = set(self._log)
+        log = self._log
+        asked = set(log)
         if query.get("chairs") == NO_CHAIR:
             asked = set()
         elif query.get("chairs"):
@@ -350,15 +377,15 @@ class LiveHub:
                 raise ValueError("chairs must be whole numbers with commas between them") from error
         if query.get("alarms", "") not in ("", "all"):
             raise ValueError("alarms must be all, or be left out")
-        chairs = tuple(chair for chair in self._log if chair in asked)
-        others = tuple(set(self._log) - asked) if query.get("alarms") else ()
+        chairs = tuple(chair for chair in log if chair in asked)
+        others = tuple(set(log) - asked) if query.get("alarms") else ()
         return chairs, tuple(sorted(others)), since, window_s
 
     def _first(self, screen: Screen, since: int, window_s: int) -> str:
         """The first message: every part of every chair, and the points that ``screen`` lacks."""
         with self._lock:
-            snapshot, screen.seq = self._snapshot, self._seq
-            logs = {chair: tuple(self._log[chair]) for chair in screen.chairs}
+            snapshot, screen.seq, arranged = self._snapshot, self._seq, self._arranged
+            logs = {chair: tuple(self._log[chair]) for chair in screen.chairs if chair in self._log}
         # Outside of this process's numbers: a first visit, or a since from another process.
         is_full = not self._base < since <= screen.seq
         now_ms = self._now_ms()
@@ -380,6 +407,7 @@ class LiveHub:
         return (
             f'{{"boot":"{self.boot}","seq":{screen.seq},"now":{now_ms},'
             f'"speed":{_number(self._clock.speed)},"viewer":{json.dumps(screen.viewer)},'
+            f'"arranged":{json.dumps(arranged)},'
             f'"snapshot":{{{",".join(chairs)}}}}}'
         )
 
@@ -390,7 +418,7 @@ class LiveHub:
             since, screen.seq = screen.seq, self._seq
             for chair in screen.chairs:
                 entries: deque[Entry] = deque()
-                for entry in reversed(self._log[chair]):
+                for entry in reversed(self._log.get(chair, ())):
                     if entry.seq <= since or len(entries) > BEHIND_CHANGES:
                         break
                     entries.appendleft(entry)
@@ -400,7 +428,7 @@ class LiveHub:
                     points = [entry.points for entry in entries if entry.points]
                     chairs.append(_chair(chair, points, parts, is_whole=False))
             for chair in screen.others:
-                told = self._told[chair].items()
+                told = self._told.get(chair, {}).items()
                 if parts := {key: text for key, (seq, text) in told if seq > since}:
                     chairs.append(_chair(chair, (), parts, is_whole=False))
         if not chairs:

@@ -5,6 +5,7 @@ No Dash here: a test, or a program without a screen, can build these too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,15 +28,25 @@ if TYPE_CHECKING:  # pages that read no record run without the database
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The clinic as its screens name it. ``chairs`` are (number, name), in the order of the board.
+    """The clinic as its screens name it. ``chairs_now`` gives its chairs at any time, at once.
 
     ``speed`` is how many times faster than real time the clock runs: 1.0 in every clinic.
     """
 
     clinic: str
-    chairs: tuple[tuple[int, str], ...]
+    chairs_now: Callable[[], tuple[tuple[int, str], ...]]
     is_simulated: bool = False
     speed: float = 1.0
+
+    @property
+    def chairs(self) -> tuple[tuple[int, str], ...]:
+        """Number and name of each, in the order of the board."""
+        return self.chairs_now()
+
+    @property
+    def arranged(self) -> str:
+        """Another one when the chairs are others, the same where they are the same again."""
+        return hashlib.sha256(repr(self.chairs).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

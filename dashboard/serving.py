@@ -66,7 +66,7 @@ def services_of(clinic: Clinic, speed: float) -> Services:
         clock=clinic.clock,
         site=Site(
             clinic=config.clinic,
-            chairs=tuple((each.number, each.name) for each in config.chairs),
+            chairs_now=lambda: tuple((each.number, each.name) for each in config.chairs),
             is_simulated=config.is_simulated,
             speed=speed,
         ),

@@ -42,17 +42,24 @@ COLUMNS_UPRIGHT = {2: 1, 3: 1, 5: 2, 6: 2, 7: 2, 8: 2, 10: 3, 11: 3, 12: 3}
 
 
 def routes(site: Site, screens: Screens, cookies: ScreenCookies) -> list[Route]:
-    version = _version(site)
+    scripts = b"".join((ASSETS / name).read_bytes() for name in (*SCRIPTS, "wall.css", WORKER))
+    of_scripts = hashlib.sha256(scripts)
+
+    def version() -> str:
+        """Changes with all that a page on the wall was made of: then it fetches itself anew."""
+        made_of = of_scripts.copy()
+        made_of.update(_chairs(site).encode())
+        return made_of.hexdigest()[:16]
 
     async def wall(request: Request) -> Response:
         token = cookies.token(request)
         try:
             screen = await screens.screen(token)
         except SQLAlchemyError:
-            return HTMLResponse(lobby(site, version, UNREACHABLE), HTTPStatus.SERVICE_UNAVAILABLE)
+            return HTMLResponse(lobby(site, version(), UNREACHABLE), HTTPStatus.SERVICE_UNAVAILABLE)
         if token is None or screen is None:
-            return HTMLResponse(lobby(site, version, REMOVED if token else ""))
-        response = HTMLResponse(page(site, version, screen), headers={"vigil-wall": "paired"})
+            return HTMLResponse(lobby(site, version(), REMOVED if token else ""))
+        response = HTMLResponse(page(site, version(), screen), headers={"vigil-wall": "paired"})
         cookies.put_token(response, token)
         return response
 
@@ -84,7 +91,7 @@ def routes(site: Site, screens: Screens, cookies: ScreenCookies) -> list[Route]:
             screen = await screens.screen(token)
         except SQLAlchemyError:
             return JSONResponse({"state": "unreachable"}, HTTPStatus.SERVICE_UNAVAILABLE)
-        response = JSONResponse({"paired": screen is not None, "version": version})
+        response = JSONResponse({"paired": screen is not None, "version": version()})
         if screen is not None and token is not None:
             await screens.note_seen(
                 token,
@@ -117,14 +124,6 @@ def _said(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _version(site: Site) -> str:
-    """Changes with all that a page on the wall was made of: then it fetches itself anew."""
-    made_of = hashlib.sha256(_chairs(site).encode())
-    for name in (*SCRIPTS, "wall.css", WORKER):
-        made_of.update((ASSETS / name).read_bytes())
-    return made_of.hexdigest()[:16]
 
 
 # The page.
@@ -179,6 +178,7 @@ code there. Then this screen shows the chairs by itself.</p>
 NOT_PAIRED = "This screen is not paired with the clinic and shows no chairs."
 REMOVED = "This screen was removed from the list, or its pairing ended. It shows no chairs."
 UNREACHABLE = "The record cannot be read just now. This screen tries again by itself."
+NO_CHAIRS = '<p class="lobby">No chairs yet: a director or clinician adds them under Monitors.</p>'
 SECONDARY = "Secondary display – the bedside monitor's own alarms stay primary."
 
 
@@ -206,14 +206,14 @@ def _simulated(site: Site) -> str:
 
 def columns(chairs: int) -> tuple[int, int]:
     """How many columns give the largest digits, on a lying and on a standing screen."""
-    square = math.ceil(math.sqrt(chairs))
+    square = max(1, math.ceil(math.sqrt(chairs)))
     return COLUMNS.get(chairs, square), COLUMNS_UPRIGHT.get(chairs, square)
 
 
 def _chairs(site: Site) -> str:
     numbers = [number for number, _name in site.chairs]
     lying, standing = columns(len(numbers))
-    tiles = "\n".join(_tile(number, name) for number, name in site.chairs)
+    tiles = "\n".join(_tile(number, name) for number, name in site.chairs) or NO_CHAIRS
     return f"""<main id="live-root" class="wall" data-as="{AS_SCREEN}"
  data-chairs="{",".join(map(str, numbers))}" data-window="{WINDOW_S}" data-count="{len(numbers)}"
  data-hears="" style="--lying: {lying}; --standing: {standing}">

@@ -304,7 +304,8 @@ def a_clinic(
     live = LiveHub(clock, chairs, **hub)
     engine = FakeEngine(live, clock, chairs)
     live.publish(engine.snapshot, [])
-    site = Site(clinic, tuple((chair, f"Chair {chair}") for chair in chairs), is_simulated)
+    seats = tuple((chair, f"Chair {chair}") for chair in chairs)
+    site = Site(clinic, lambda: seats, is_simulated)
     people, screens = FakePeople(), FakeScreens()
     services = Services(
         desk=FakeDesk(),

@@ -883,6 +883,38 @@ def test_a_chair_that_is_not_shown_here_is_no_error(bench):
     )
 
 
+def test_screens_that_are_open_hear_all_anew_when_the_clinic_has_other_chairs(bench):
+    async def scenario() -> None:
+        board, of_two = bench.watch(), bench.watch(chairs="2", alarms="all")
+        assert (await board.next())["arranged"] == (await of_two.next())["arranged"] == ""
+        bench.engine.measure(1, heart_rate=72)
+        assert [*(await board.next())["changes"]] == ["1"]
+        bench.hub.arrange([3, 1], "other")  # 2 is gone, 3 is new
+        again = await board.next()
+        assert (again["arranged"], [*again["snapshot"]]) == ("other", ["3", "1"])
+        assert again["boot"] == bench.hub.boot
+        assert again["snapshot"]["1"]["points"] == []  # it has them
+        assert [*(await of_two.next())["snapshot"]] == ["1", "3"]  # by their alarms
+        bench.engine.change(2, (), "link")  # still on its way
+        bench.engine.measure(1, heart_rate=73)
+        assert [*(await board.next())["changes"]] == ["1"]
+        assert of_two.closed is None
+
+    bench.run(scenario())
+
+
+def test_a_clinic_without_a_chair_is_live(bench):
+    bench.hub.arrange([], "none")
+
+    async def scenario() -> None:
+        page = bench.watch(chairs="-", alarms="all")
+        assert (await page.next())["snapshot"] == {}
+        bench.hub.arrange([4], "one")
+        assert [*(await page.next())["snapshot"]] == ["4"]
+
+    bench.run(scenario())
+
+
 def test_the_real_endpoint_speaks_the_same():
     clinic = a_clinic(heartbeat_s=0.05)
     with served(clinic.app) as at:
