@@ -77,7 +77,8 @@ class Engine:
 
     ``chairs`` are the chairs of the clinic as they begin; a chair with a stored session goes on
     from it (``resume``). ``order(chair, monitor, what)`` passes on what a monitor is to do; it must
-    return at once. The engine is deaf until ``start`` and may be started once.
+    return at once. ``stepped(state, event, now)`` hears of each step before it is made, and must
+    return at once too. The engine is deaf until ``start`` and may be started once.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class Engine:
         feed: LiveFeed,
         clock: Clock,
         order: Callable[[int, str, CuffOrder], None] = lambda _chair, _monitor, _order: None,
+        stepped: Callable[[ChairState, Event, datetime], None] = lambda _state, _event, _now: None,
         sequence: int = 0,
         inbox: int = INBOX,
     ) -> None:
         self._monitor = SessionMonitor()
         self._recorder, self._feed, self._clock = recorder, feed, clock
         self._order = order
+        self._stepped = stepped
         self._states = {state.chair: state for state in chairs}
         self._due: dict[int, datetime] = {}
         self._inbox: queue.SimpleQueue[tuple[int | None, Event | _Inner]] = queue.SimpleQueue()
@@ -354,6 +357,7 @@ class Engine:
 
     def _step(self, chair: int, event: Event) -> None:
         now = self._clock.now()
+        self._stepped(self._states[chair], event, now)
         after, effects, due = self._monitor.step(self._states[chair], event, now)
         if after.failed_at is not None:
             after = replace(after, failed_at=None)
