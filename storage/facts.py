@@ -212,5 +212,9 @@ def _stored(db: Session, row: SessionRow) -> StoredSession:
             for cuff in observations.cuffs(db, session_id=row.id)
         ),
         last_at=max(times if measured is None else [*times, measured]),
-        by_hand=observations.by_hand(db, session=row.public_id, session_id=row.id),
+        by_hand={
+            reading.observation.metric: reading
+            for reading in observations.entered(db, session=row.public_id)
+            if reading.entry is not None
+        },
     )

@@ -324,17 +324,17 @@ def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, 
     }
 
 
-def by_hand(db: Session, *, session: UUID, session_id: int) -> dict[Metric, Reading]:
-    """The newest value of each metric that a person entered: by when it was measured.
+def entered(db: Session, *, session: UUID) -> list[Reading]:
+    """What people entered by hand in a session, in the order of the times it was measured at.
 
-    One whose person is not known any more (from a record that an older version had) is not in it.
+    One without its entry is of a record that an older version had. Raises UnknownSession.
     """
     rows = db.execute(
         select(READING)
-        .where(READING.c.session_id == session_id, READING.c.entered_by.is_not(None))
+        .where(READING.c.session_id == key_of(db, session), IS_MANUAL)
         .order_by(READING.c.t_ms)
     )
-    return {Metric(row.metric): fact_of(row, session) for row in rows}
+    return [fact_of(row, session) for row in rows]
 
 
 def last_at(db: Session, *, session_id: int) -> datetime | None:

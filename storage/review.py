@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,9 +19,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from clinical.alarms import AlarmPriority
+from clinical.identity import Identity
 from clinical.links import TEXT
 from clinical.phases import IN_CHAIR, SessionPhase
-from clinical.record import AudioChanged, AudioState, CallStage, LimitChanged
+from clinical.record import BY_DATA, AudioChanged, AudioState, CallStage, LimitChanged
 from clinical.vitals import CONTINUOUS, NATURE, Metric, Quality, unit_of
 from storage import alarms, controls, ledger, observations, sessions, sign_offs
 from storage.models import (
@@ -34,11 +36,14 @@ from storage.models import (
     AnswerRow,
     AudioChangeRow,
     BaselineRow,
+    ClockOffsetRow,
     CuffAllowedRow,
     CuffOrderRow,
     GapRow,
     LimitChangeRow,
     LinkChangeRow,
+    MonitorIdentityRow,
+    MonitorsArrangedRow,
     PhaseChangeRow,
     ProbePlacedRow,
     RemarkRow,
@@ -49,6 +54,7 @@ from storage.sessions import find_session as find_session
 
 TIME: Literal["datetime64[us, UTC]"] = "datetime64[us, UTC]"
 SESSIONS = 200  # in one table: each is searched for its peaks
+CLOCK_HOLDS = timedelta(hours=2)  # a clock is read each hour while its monitor is heard
 
 
 def sessions_frame(db: Session, *, limit: int = SESSIONS) -> pd.DataFrame:
@@ -60,7 +66,8 @@ def sessions_frame(db: Session, *, limit: int = SESSIONS) -> pd.DataFrame:
     counts too: not every session has an ECG), min_spo2_pct float64, alarms_high, alarms_medium,
     alarms_low int64 (each alarm once, at its worst), is_simulated bool.
 
-    Peaks are of valid and plausible values: an artefact is not a peak.
+    Peaks are of valid and plausible values: an artefact is not a peak. A pressure that a person
+    took and entered is one, a rate or a saturation is not.
     """
     newest = select(SessionRow).order_by(col(SessionRow.at).desc(), col(SessionRow.id).desc())
     found = list(db.scalars(newest.limit(limit)))
@@ -142,10 +149,11 @@ def trend_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 
 
 def readings_frame(db: Session, *, session_id: int) -> pd.DataFrame:
-    """Values with their own time (cuff, temperature, typed in), oldest first.
+    """Values with their own time (cuff, temperature, entered by hand), oldest first.
 
-    at TIME, metric str, value float64, unit str (UCUM), quality str, source str, device_time str
-    (ISO 8601, the monitor's clock), measurement_id str.
+    at TIME, metric str, value float64, unit str (UCUM), quality str, source str ("manual": by
+    hand), device_time str (ISO 8601, the monitor's clock), measurement_id str; of what was entered
+    by hand entered_by str (the user), initials str, entered TIME (NaN and NaT else).
     """
     rows = db.execute(
         select(READING).where(READING.c.session_id == session_id).order_by(READING.c.t_ms)
@@ -161,8 +169,13 @@ def readings_frame(db: Session, *, session_id: int) -> pd.DataFrame:
                 "source": None if reading.source is None else reading.source.value,
                 "device_time": reading.device_time and reading.device_time.isoformat(),
                 "measurement_id": reading.measurement_id,
+                "entered_by": entry and entry.by,
+                "initials": entry and entry.initials,
+                "entered": entry and entry.at,
             }
-            for reading in map(observations.reading_of, rows)
+            for reading, entry in (
+                (observations.reading_of(row), observations.entry_of(row)) for row in rows
+            )
         ),
         {
             "at": TIME,
@@ -173,6 +186,9 @@ def readings_frame(db: Session, *, session_id: int) -> pd.DataFrame:
             "source": "str",
             "device_time": "str",
             "measurement_id": "str",
+            "entered_by": "str",
+            "initials": "str",
+            "entered": TIME,
         },
     )
 
@@ -181,7 +197,8 @@ def cuffs_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """The cuff readings, one row a measurement, oldest first; also those that gave no value.
 
     at TIME, systolic_mmhg, diastolic_mmhg, mean_mmhg, pulse_bpm float64, quality str (the first
-    that is not valid, else "valid"), source str, measurement_id str.
+    that is not valid, else "valid"), source str ("manual": a person took and entered it),
+    measurement_id str.
     """
     rows = []
     for cuff in observations.cuffs(db, session_id=session_id):
@@ -264,10 +281,11 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     """What happened besides values and alarms, in the order it was written.
 
     at TIME, until TIME (of a gap or a pause; NaT else), kind str ("phase", "link", "gap",
-    "baseline", "remark" of a monitor, "cuff" worked from the chair page; of the alarms "audio",
-    "switch" of a sign, "limit" moved, "probe" placed, "call"), what str (the phase, the link's or
-    the sound's state, the gap's reason, the baseline's pressures, the metric, the order, the
-    stage), text str (in words), by str (NaN where it was no person).
+    "baseline", "device" heard, "monitors" arranged anew, "remark" of a monitor, "cuff" worked from
+    the chair page; of the alarms "audio", "switch" of a sign, "limit" moved, "probe" placed,
+    "call"), what str (the phase, the link's or the sound's state, the gap's reason, the baseline's
+    pressures, the monitor, the metric, the order, the stage), text str (in words), by str (NaN
+    where it was no person).
     """
     numbered: list[tuple[int, dict[str, Any]]] = []
     for phase in ledger.rows_of(db, PhaseChangeRow, session_id):
@@ -279,6 +297,17 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
         text = f"{words}: {link.detail}" if link.detail else words
         event = {"at": link.at, "kind": "link", "what": link.state, "text": text}
         numbered.append((link.fact_no, event))
+    for heard in ledger.rows_of(db, MonitorIdentityRow, session_id):
+        whose = "from now on this chair's own" if heard.is_bound else "not this chair's own"
+        text = f"{heard.monitor}: {_device(heard).words}, {whose}"
+        event = {"at": heard.at, "kind": "device", "what": heard.monitor, "text": text}
+        by = None if heard.by == BY_DATA else heard.by
+        numbered.append((heard.fact_no, event | {"by": by}))
+    for arranged in ledger.rows_of(db, MonitorsArrangedRow, session_id):
+        names = ", ".join(one.name for one in sessions.listened(arranged.monitors)) or "none"
+        event = {"at": arranged.at, "kind": "monitors", "what": names}
+        text = f"from now on {names}"
+        numbered.append((arranged.fact_no, event | {"text": text, "by": arranged.by}))
     for remark in ledger.rows_of(db, RemarkRow, session_id):
         said = remark.text or "says nothing more"
         about = NATURE[Metric(remark.metric)].label if remark.metric else "its alarms"
@@ -310,36 +339,168 @@ def events_frame(db: Session, *, session_id: int) -> pd.DataFrame:
 
 
 def monitors_frame(db: Session, *, session_id: int) -> pd.DataFrame:
-    """The monitors that a session was read from, the first one first.
+    """The monitors that a session was read from, in the order they came to the chair.
 
-    name, proof str (how far its protocol was proven on that day; "" for one that was put there
-    later), beside int64: how many of its values are kept beside the record because another
-    monitor's were shown. Empty for sessions of versions that did not say.
+    name, proof str (how far its protocol was proven on that day; "" where the record does not say),
+    since TIME (NaT: from the start, or unknown), until TIME (NaT: to the end), by str (who put it
+    there in the session; NaN else), beside int64: how many of its values are kept beside the record
+    because another monitor's were shown. One that was taken away and came again is there twice.
+    Empty for sessions of versions that did not say.
     """
-    row = db.get_one(SessionRow, session_id)
-    listened = {each.name: each.proof for each in sessions.monitors_of(row)}
+    stays = _stays(db, session_id)
+    named = {stay.name for stay in stays}
     for table in (VITAL, READING):
         of_session = table.c.session_id == session_id
         for name in db.scalars(select(table.c.monitor).where(of_session).distinct()):
-            if name is not None:
-                listened.setdefault(name, "")
-    beside: Counter[str | None] = Counter()
-    columns = [func.count(VITAL_BESIDE.c[metric.value]) for metric in CONTINUOUS]
-    for table, counted in ((VITAL_BESIDE, columns), (READING_BESIDE, [func.count()])):
-        found = db.execute(
-            select(table.c.monitor, *counted)
-            .where(table.c.session_id == session_id)
-            .group_by(table.c.monitor)
-        )
-        for monitor, *counts in found:
-            beside[monitor] += sum(counts)
+            if name is not None and name not in named:
+                named.add(name)
+                stays.append(_Stay(name))
     return _frame(
         (
-            {"name": name, "proof": proof, "beside": beside[name]}
-            for name, proof in listened.items()
+            {
+                "name": stay.name,
+                "proof": stay.proof,
+                "since": stay.since,
+                "until": stay.until,
+                "by": stay.by,
+                "beside": _kept_beside(db, session_id, stay),
+            }
+            for stay in stays
         ),
-        {"name": "str", "proof": "str", "beside": "int64"},
+        {
+            "name": "str",
+            "proof": "str",
+            "since": TIME,
+            "until": TIME,
+            "by": "str",
+            "beside": "int64",
+        },
     )
+
+
+@dataclass(slots=True)
+class _Stay:
+    """A monitor at the chair, from and to when; None: from the start, to the end of the session."""
+
+    name: str
+    proof: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str | None = None
+
+
+def _stays(db: Session, session_id: int) -> list[_Stay]:
+    first = sessions.monitors_of(db.get_one(SessionRow, session_id))
+    stays = [_Stay(one.name, one.proof) for one in first]
+    here = {stay.name: stay for stay in stays}
+    for row in ledger.rows_of(db, MonitorsArrangedRow, session_id):
+        now = {one.name: one for one in sessions.listened(row.monitors)}
+        for name in here.keys() - now.keys():
+            here.pop(name).until = row.at
+        for name, one in now.items():
+            if name not in here:
+                here[name] = _Stay(name, one.proof, row.at, by=row.by)
+                stays.append(here[name])
+    return stays
+
+
+def _kept_beside(db: Session, session_id: int, stay: _Stay) -> int:
+    columns = [func.count(VITAL_BESIDE.c[metric.value]) for metric in CONTINUOUS]
+    kept = 0
+    for table, counted in ((VITAL_BESIDE, columns), (READING_BESIDE, [func.count()])):
+        of_stay = select(*counted).where(
+            table.c.session_id == session_id, table.c.monitor == stay.name
+        )
+        if stay.since is not None:
+            of_stay = of_stay.where(table.c.t_ms >= observations.t_ms(stay.since))
+        if stay.until is not None:
+            of_stay = of_stay.where(table.c.t_ms < observations.t_ms(stay.until))
+        kept += sum(db.execute(of_stay).one())
+    return kept
+
+
+def devices_frame(db: Session, *, session_id: int) -> pd.DataFrame:
+    """Which devices were heard for a session, and how far their clocks were off; oldest first.
+
+    monitor str (the protocol's name), model, serial, version str ("" for what the device does not
+    say), since TIME (when it was first heard, or confirmed: for one that belonged to the chair
+    before, in an earlier session), is_bound bool (it belongs to the chair; else nothing of it was
+    recorded), by str (who confirmed it; NaN where nobody had to), clock_first_s, clock_worst_s
+    float64: how far its clock was ahead of ours at the start of the session and at the most, s (NaN
+    where it was never read).
+    """
+    row = db.get_one(SessionRow, session_id)
+    devices = _devices(db, row)
+    offsets: dict[int, list[float]] = {device.fact_no: [] for device in devices}
+    for clock in _clocks(db, row):
+        of_monitor = [each for each in devices if each.monitor == clock.monitor]
+        heard = [each for each in of_monitor if each.at <= clock.at] or of_monitor[:1]
+        if heard:
+            offsets[heard[-1].fact_no].append(clock.offset_s)
+    return _frame(
+        (
+            {
+                "monitor": device.monitor,
+                "model": device.model,
+                "serial": device.serial,
+                "version": device.version,
+                "since": device.at,
+                "is_bound": device.is_bound,
+                "by": None if device.by == BY_DATA else device.by,
+                "clock_first_s": next(iter(offsets[device.fact_no]), None),
+                "clock_worst_s": max(offsets[device.fact_no], key=abs, default=None),
+            }
+            for device in devices
+        ),
+        {
+            "monitor": "str",
+            "model": "str",
+            "serial": "str",
+            "version": "str",
+            "since": TIME,
+            "is_bound": "bool",
+            "by": "str",
+            "clock_first_s": "float64",
+            "clock_worst_s": "float64",
+        },
+    )
+
+
+def _devices(db: Session, row: SessionRow) -> list[MonitorIdentityRow]:
+    """Those heard in the session, and of each of its monitors the device that belonged there."""
+    table = MonitorIdentityRow
+    before = (
+        select(table)
+        .where(
+            col(table.chair) == row.chair,
+            col(table.fact_no) < row.fact_no,
+            col(table.is_bound),
+            col(table.monitor).in_({stay.name for stay in _stays(db, row.id)}),
+        )
+        .order_by(col(table.fact_no))
+    )
+    known = {device.monitor: device for device in db.scalars(before)}
+    return [*known.values(), *ledger.rows_of(db, table, row.id)]
+
+
+def _clocks(db: Session, row: SessionRow) -> list[ClockOffsetRow]:
+    """Those read in the session, and before them of each monitor the last one before it began."""
+    table = ClockOffsetRow
+    before = (
+        select(table)
+        .where(
+            col(table.chair) == row.chair,
+            col(table.fact_no) < row.fact_no,
+            col(table.at) > row.at - CLOCK_HOLDS,
+        )
+        .order_by(col(table.fact_no))
+    )
+    last = {clock.monitor: clock for clock in db.scalars(before)}
+    return [*last.values(), *ledger.rows_of(db, table, row.id)]
+
+
+def _device(row: MonitorIdentityRow) -> Identity:
+    return Identity(row.model, row.serial, row.version)
 
 
 def answers_frame(db: Session, *, session_id: int) -> pd.DataFrame:

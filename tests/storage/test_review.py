@@ -20,7 +20,9 @@ from clinical.record import (
     AudioChanged,
     AudioState,
     CallStage,
+    ClockCompared,
     Listened,
+    MonitorsArranged,
     ProbePlaced,
     Reading,
     Vitals,
@@ -34,8 +36,10 @@ from tests.storage.made_up import (
     after,
     alarm,
     answered,
+    by_hand,
     cuff,
     frame,
+    heard,
     opened,
     phase,
     signed,
@@ -50,6 +54,8 @@ OF_SESSION = (
     review.events_frame,
     review.answers_frame,
     review.signatures_frame,
+    review.monitors_frame,
+    review.devices_frame,
 )
 
 
@@ -214,15 +220,16 @@ def test_events_answers_and_signatures_are_in_the_order_they_were_written(databa
     record(database, *whole_session())
     events = look(database, review.events_frame)
     assert list(events["kind"]) == [
-        *("phase", "link", "baseline", "phase", "remark", "cuff", "cuff"),
+        *("phase", "link", "device", "baseline", "phase", "monitors", "remark", "cuff", "cuff"),
         *("limit", "switch", "probe", "audio", "call", "link", "gap", "phase"),
     ]
-    assert list(events["text"][4:7]) == [
+    assert list(events["text"][5:9]) == [
+        "from now on masimo-ascii1",
         "masimo-ascii1, SpO2: sensor off patient",
         "may be started from here",
         "dinamap: start",
     ]
-    assert list(events["text"][7:13]) == [
+    assert list(events["text"][9:15]) == [
         "SYS high, medium: 160 to 170: hypertensive",
         "SpO2 alarms off: cold hand",
         "SpO2 probe on the arm of the cuff",
@@ -230,8 +237,8 @@ def test_events_answers_and_signatures_are_in_the_order_they_were_written(databa
         "** SYS 172 > 160: kim called",
         "DEVICE DISCONNECTED: the cable is out",
     ]
-    assert events["text"][2] == "121/81 (94) mmHg, HR 68 /min"
-    assert (events["until"][10], events["until"][13]) == (after(1010), after(990))
+    assert events["text"][3] == "121/81 (94) mmHg, HR 68 /min"
+    assert (events["until"][12], events["until"][15]) == (after(1010), after(990))
     answers = look(database, review.answers_frame)
     assert list(answers["is_replaced"]) == [True, False]
     assert answers["replaces"][1] == answers["answer_id"][0]
@@ -257,10 +264,87 @@ def test_the_monitors_of_a_session_and_what_is_kept_beside(database):
     ]
     record(database, replace(opened(), monitors=listened), frame(1), *beside)
     found = look(database, review.monitors_frame)
-    assert found.to_dict("records") == [
+    assert found[["name", "proof", "beside"]].to_dict("records") == [
         {"name": "masimo-ascii1", "proof": "simulated", "beside": 0},
         {"name": "ivy450c", "proof": "capture", "beside": 6},
     ]
+
+
+def test_a_monitor_that_was_put_there_in_mid_session_has_its_proof_and_its_time(database):
+    one, other = Listened("ge-dri", "capture"), Listened("ivy450c", "simulated")
+    second = Listened("masimo-ascii1", "capture")
+    beside = replace(frame(1500), monitor="masimo-ascii1", is_beside=True)
+    record(
+        database,
+        *(replace(opened(), monitors=(one, second)), beside),
+        *(MonitorsArranged(SESSION, after(600), "kim", (other, second)), frame(700)),
+        MonitorsArranged(SESSION, after(1200), "anna", (one, second)),
+    )
+    found = look(database, review.monitors_frame)
+    assert list(found["name"]) == ["ge-dri", "masimo-ascii1", "ivy450c", "ge-dri"]
+    assert list(found["proof"]) == ["capture", "capture", "simulated", "capture"]
+    since, until = (found[name].astype(object) for name in ("since", "until"))
+    assert list(since.where(since.notna(), None)) == [None, None, after(600), after(1200)]
+    assert list(until.where(until.notna(), None)) == [after(600), None, after(1200), None]
+    assert list(found["by"].fillna("")) == ["", "", "kim", "anna"]
+    assert list(found["beside"]) == [0, 2, 0, 0]
+    events = look(database, review.events_frame)
+    assert list(events["text"]) == [
+        *("from now on ivy450c, masimo-ascii1", "from now on ge-dri, masimo-ascii1"),
+    ]
+    assert list(events["by"]) == ["kim", "anna"]
+
+
+def test_the_devices_of_a_session_and_their_clocks(database):
+    """The one that was there before, and one that came in the session; each with its own clock."""
+    session = replace(opened(), monitors=(Listened("dinamap", "capture"),))
+
+    def clock(second, offset_s, session=SESSION, chair=1):
+        return ClockCompared(session, chair, after(second), "dinamap", offset_s)
+
+    record(
+        database,
+        *(heard(after(-9000), "SN-0", session=None), heard(after(-8000), "SN-1", session=None)),
+        *(heard(after(-5), "SN-9", session=None, chair=2), clock(-4, 70.0, None, 2)),
+        *(heard(after(-5), "SN-8", session=None, monitor="suntech"), clock(-7500, 99.0, None)),
+        *(clock(-60, 2.0, None), session, clock(1800, -6.5), clock(3000, 1.0)),
+        *(heard(after(3100), "SN-2", is_bound=False), clock(3101, 40.0)),
+        *(heard(after(3200), "SN-2", by="kim"),),
+    )
+    found = look(database, review.devices_frame)
+    assert list(found["serial"]) == ["SN-1", "SN-2", "SN-2"]
+    assert list(found["since"]) == [after(-8000), after(3100), after(3200)]
+    assert list(found["is_bound"]) == [True, False, True]
+    assert list(found["by"].fillna("")) == ["", "", "kim"]
+    assert list(found["clock_first_s"][:2]) == [2.0, 40.0]
+    assert list(found["clock_worst_s"][:2]) == [-6.5, 40.0]
+    assert math.isnan(found["clock_worst_s"][2])
+    events = look(database, review.events_frame)
+    assert list(events["text"]) == [
+        "dinamap: V100, no. SN-2, not this chair's own",
+        "dinamap: V100, no. SN-2, from now on this chair's own",
+    ]
+
+
+def test_a_clock_that_was_last_read_long_before_says_nothing(database):
+    session = replace(opened(), monitors=(Listened("dinamap", "capture"),))
+    old = ClockCompared(None, 1, after(-8000), "dinamap", 2.0)
+    record(database, heard(after(-9000), "SN-1", session=None), old, session)
+    assert look(database, review.devices_frame)["clock_first_s"].isna().all()
+
+
+def test_what_was_entered_by_hand_says_by_whom_and_when(database):
+    record(database, opened(), *cuff(2, 120), by_hand(30, Metric.SPO2, 95.0, entered=400))
+    typed = by_hand(60, Metric.NIBP_SYSTOLIC, 131.0)
+    record(database, typed, by_hand(60, Metric.NIBP_DIASTOLIC, 82.0))
+    readings = look(database, review.readings_frame)
+    entered = readings[readings["source"] == "manual"]
+    assert list(entered["metric"]) == ["spo2", "nibp_diastolic", "nibp_systolic"]
+    assert list(entered["initials"]) == ["AN"] * 3
+    assert list(entered["entered"]) == [after(400), after(60), after(60)]
+    assert readings["entered"].isna().sum() == 4
+    assert list(look(database, review.cuffs_frame)["source"]) == ["nibp", "manual"]
+    assert overview(database)["peak_systolic_mmhg"][0] == 131
 
 
 def test_a_session_of_an_early_version_names_no_monitor(database):
