@@ -156,7 +156,16 @@ def simulate(
     speed: Annotated[float, typer.Option(help="Times as fast as real.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same patient.")] = 0,
     at: Annotated[float, typer.Option(help="Start so many seconds into the script.")] = 0.0,
-    faults: Annotated[str, typer.Option(help="Such as split,drop:0.01,stall:20s.")] = "",
+    faults: Annotated[
+        str, typer.Option("--faults", "--fault", help="Such as split,drop:0.01,noise,stall:20s.")
+    ] = "",
+    serial: Annotated[
+        str | None, typer.Option(help="Who the monitor says it is; by default of the seed.")
+    ] = None,
+    clock_offset: Annotated[float, typer.Option(help="Seconds that its clock is ahead.")] = 0.0,
+    sent: Annotated[
+        Path | None, typer.Option(help="Write each message and its fate to this file, as JSON.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Name monitors and scenarios.")] = False,
 ) -> None:
     """Be a bedside monitor made of software, until Ctrl-C."""
@@ -166,10 +175,15 @@ def simulate(
         raise typer.Exit(simulators.main(["--list"]))
     if monitor is None or port is None:
         _fail("expected a monitor and --port; --list shows what there is")
-    given = {"--scenario": scenario, "--recording": recording, "--faults": faults or None}
-    options = [part for name, value in given.items() if value for part in (name, str(value))]
-    numbers = ["--speed", str(speed), "--seed", str(seed), "--at", str(at)]
-    raise typer.Exit(simulators.main([monitor, "--port", port, *numbers, *options]))
+    given: dict[str, object] = {
+        "--scenario": scenario,
+        "--recording": recording,
+        "--faults": faults or None,
+    }
+    given |= {"--serial": serial, "--clock-offset": clock_offset, "--sent": sent}
+    given |= {"--speed": speed, "--seed": seed, "--at": at}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
+    raise typer.Exit(simulators.main([monitor, f"--port={port}", *options]))
 
 
 @app.command()

@@ -37,7 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--length", type=float, help="stop after so many seconds of the session")
     parser.add_argument("--interval", type=int, default=1, help="file: only; seconds per record")
     parser.add_argument("--stamps", action="store_true", help="file: only; times between bytes")
-    parser.add_argument("--faults", default="", help="as split,drop:0.01,stall:20s,unplug:60s")
+    parser.add_argument(
+        *("--faults", "--fault"), default="", help="as split,drop:0.01,noise,stall:20s,unplug:60s"
+    )
+    parser.add_argument("--serial", help="who the monitor says it is; by default of the seed")
+    parser.add_argument(
+        "--clock-offset", type=float, default=0.0, help="seconds that its clock is ahead"
+    )
+    parser.add_argument("--sent", help="write each message and its fate to this file, as JSON")
     parser.add_argument("--watch-parent", action="store_true", help="stop when the parent does")
     parser.add_argument("--list", action="store_true", help="name the monitors and scenarios")
     options = parser.parse_args(arguments)
@@ -60,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
             interval_s=options.interval,
             stamps=options.stamps,
             faults=options.faults,
+            serial=options.serial,
+            clock_offset_s=options.clock_offset,
+            sent=options.sent,
             watch_parent=options.watch_parent,
         )
     except Refused as refused:

@@ -196,6 +196,7 @@ class Monitor:
     at once with Start; without a breath for ``limits.no_breath_s`` the CO2 values are invalid; only
     the highest priority of what is wrong sounds, and nothing while alarms are silenced.
 
+    ``number`` is the device's own, of six characters; ``device`` are all 30 that say who it is.
     ``misses_enables``: so many Enable commands come at a rate that it has not yet found out.
     ``revision`` is the data of the answer to the question for it, which no source shows.
     ``patient_id(t_s)``: up to 24 characters, "" for none. ``conditions(t_s)``: what else is wrong.
@@ -213,6 +214,7 @@ class Monitor:
         is_neonatal: bool = False,
         has_masimo: bool = False,
         device: str = "",
+        number: str = "123456",
         revision: bytes = b"\x01",
         patient_id: Callable[[float], str] = lambda _t_s: "",
         conditions: Callable[[float], Iterable[Condition]] = lambda _t_s: (),
@@ -227,7 +229,7 @@ class Monitor:
         self._limits = limits
         self._is_neonatal, self._has_masimo = is_neonatal, has_masimo
         product = "B5" if has_masimo else "B2"  # M
-        self._device = device or f"V04.51 11/20/2012 {product}A1123456"
+        self._device = device or f"V04.51 11/20/2012 {product}A1{number:0>6}"
         self._revision = revision
         self._patient_id = patient_id
         self._conditions = conditions

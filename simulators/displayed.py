@@ -76,12 +76,14 @@ class Displayed:
     heart_rate_source: RateSource = RateSource.ECG
     ecg_rate_bpm: float | None = None
     impedance_resp_rpm: float | None = None
+    st_mm: tuple[float, float, float] | None = None  # of leads I to III; None: not analysed
     is_lead_off: bool = False
     is_ecg_noisy: bool = False
     is_pulse_noisy: bool = False  # the oximeter's finger moves
     spo2_pct: float | None = None
     pulse_bpm: float | None = None
     pleth_modulation_pct: float | None = None
+    pleth_variability_pct: float | None = None
     cuff: Cuff = Cuff()
     arm: CuffReading | None = None  # what a cuff that has just deflated finds; None: nothing
     temperature_c: float | None = None

@@ -83,6 +83,9 @@ BASIC_RESERVED = 268  # the last two bytes
 # Value: (group, offset in the basic class, how many units of the wire make one of ours).
 VALUES = {
     "heart_rate": ("ecg", 6, 1),
+    "st_1_mm": ("ecg", 8, 100),
+    "st_2_mm": ("ecg", 10, 100),
+    "st_3_mm": ("ecg", 12, 100),
     "imp_resp_rate": ("ecg", 14, 1),
     "ecg_heart_rate": ("ecg", 226, 1),  # stands apart from its group, without a header
     "ibp1_systolic": ("p1", 22, 100),
@@ -146,7 +149,8 @@ class Monitor:
 
     ``showing(t_s)`` gives the screen at a time of the scenario; ``begin_unix_s`` is the monitor's
     own clock at scenario time zero. ``min_interval_s`` is the shortest interval it agrees to send
-    displayed values at: by the manual 5 s, and 1 s on a level 10 monitor (R).
+    displayed values at: by the manual 5 s, and 1 s on a level 10 monitor (R). ``plug_id`` is the
+    sender's number in every header (0 in R).
     """
 
     def __init__(
@@ -156,10 +160,11 @@ class Monitor:
         begin_unix_s: float = 0.0,
         level: int = 10,
         min_interval_s: int | None = None,
+        plug_id: int = 0,
     ) -> None:
         self._showing = showing
         self._begin_unix_s = begin_unix_s
-        self._level = level
+        self._level, self._plug_id = level, plug_id
         self._min_interval_s = min_interval_s or (1 if level >= 10 else 5)
         self._heard = bytearray()
         self._transmissions: dict[int, _Transmission] = {}
@@ -252,6 +257,7 @@ class Monitor:
             level=self._level,
             classes=classes,
             kind=kind,
+            plug_id=self._plug_id,
         )
         return frame(record)
 
@@ -264,7 +270,11 @@ class Monitor:
             return b""
         self._alarm_status_is_due, self._alarms_told = False, alarms
         record = alarm_record(
-            alarms, r_nbr=self._count(ALARM), time_unix_s=self._time(t_s), level=self._level
+            alarms,
+            r_nbr=self._count(ALARM),
+            time_unix_s=self._time(t_s),
+            level=self._level,
+            plug_id=self._plug_id,
         )
         return frame(record)
 
@@ -295,6 +305,7 @@ def physiological_record(
     level: int = 10,
     classes: Sequence[int] = ALL_CLASSES,
     kind: int = DISPLAYED,
+    plug_id: int = 0,
 ) -> bytes:
     """One record of the screen, 40 + 278 bytes a class, not yet framed.
 
@@ -312,11 +323,17 @@ def physiological_record(
         level=level,
         kind=kind,
         reserved_bits=(level & 0xF) << 4 | 1,
+        plug_id=plug_id,
     )
 
 
 def alarm_record(
-    alarms: Sequence[tuple[str, int]], *, r_nbr: int, time_unix_s: int, level: int = 10
+    alarms: Sequence[tuple[str, int]],
+    *,
+    r_nbr: int,
+    time_unix_s: int,
+    level: int = 10,
+    plug_id: int = 0,
 ) -> bytes:
     """The alarm status: up to five (text, colour) boxes, highest priority first; 550 bytes.
 
@@ -335,6 +352,7 @@ def alarm_record(
         time_unix_s=time_unix_s,
         level=level,
         main_type=ALARM,
+        plug_id=plug_id,
     )
 
 
@@ -367,7 +385,7 @@ def vector_frame(values: Mapping[str, Any]) -> bytes:
     - record: ``dri_level`` (10), ``r_nbr`` (0), ``time`` (Unix s or aware datetime; 0)
     - ecg: ``heart_rate``, ``imp_resp_rate``, ``ecg_heart_rate`` 1/min (by default what
       ``heart_rate`` is when its source is the ECG); ``hr_source`` (a name of HR_SOURCE or its
-      number; "ecg")
+      number; "ecg"); ``st_1_mm``, ``st_2_mm``, ``st_3_mm``
     - nibp: ``nibp_systolic``, ``nibp_diastolic``, ``nibp_mean`` mmHg, ``nibp_pulse`` 1/min,
       ``nibp_label`` (all bits, as a number; 0)
     - temperature: ``temperature_1``, ``temperature_2`` deg C, ``t1_label``, ``t2_label`` (0)
@@ -434,10 +452,12 @@ def _basic_shown(shown: Displayed, level: int) -> bytes:
         for group, (module, status, label) in words.items()
         if module in shown.fitted
     }
+    st_mm = shown.st_mm or (None, None, None)
     return _basic(
         headers,
         {
             "heart_rate": shown.heart_rate_bpm,
+            **{f"st_{lead}_mm": mm for lead, mm in enumerate(st_mm, 1)},
             "imp_resp_rate": shown.impedance_resp_rpm,
             "ecg_heart_rate": shown.ecg_rate_bpm,
             "nibp_systolic": cuff.reading.systolic_mmhg,
@@ -490,6 +510,7 @@ def _physiological_record(
     level: int,
     kind: int = DISPLAYED,
     reserved_bits: int = 0,
+    plug_id: int = 0,
 ) -> bytes:
     """A record of (class number, its 270 bytes); bits 8-11 of each last word carry the class."""
     stamp = struct.pack("<I", time_unix_s & 0xFFFFFFFF)
@@ -498,7 +519,12 @@ def _physiological_record(
         for number, content in classes
     ]
     return _record(
-        subrecords, r_nbr=r_nbr, time_unix_s=time_unix_s, level=level, main_type=PHYSIOLOGICAL
+        subrecords,
+        r_nbr=r_nbr,
+        time_unix_s=time_unix_s,
+        level=level,
+        main_type=PHYSIOLOGICAL,
+        plug_id=plug_id,
     )
 
 
@@ -509,6 +535,7 @@ def _record(
     time_unix_s: int,
     level: int,
     main_type: int,
+    plug_id: int = 0,
 ) -> bytes:
     """A whole record of (subrecord type, its bytes)."""
     places, body = [], b""
@@ -516,7 +543,13 @@ def _record(
         places.append((len(body), kind))
         body += content
     header = _header(
-        len(body), places, level=level, r_nbr=r_nbr, time_unix_s=time_unix_s, main_type=main_type
+        len(body),
+        places,
+        level=level,
+        r_nbr=r_nbr,
+        time_unix_s=time_unix_s,
+        main_type=main_type,
+        plug_id=plug_id,
     )
     return header + body
 
@@ -529,6 +562,7 @@ def _header(
     r_nbr: int = 0,
     time_unix_s: int = 0,
     main_type: int = PHYSIOLOGICAL,
+    plug_id: int = 0,
 ) -> bytes:
     """The 40 bytes of a record header; ``places`` are (offset, type) of each subrecord, up to 8."""
     fixed = struct.pack(
@@ -536,7 +570,7 @@ def _header(
         HEADER_SIZE + body_size,
         r_nbr & 0xFF,
         level,
-        0,  # plug_id
+        plug_id,
         time_unix_s & 0xFFFFFFFF,
         0,  # n_subnet
         0,

@@ -142,6 +142,7 @@ class Monitor:
                 "SPO2": reading.spo2_pct,
                 "BPM": reading.pulse_bpm,
                 "PI": _perfusion(reading),
+                "PVI": reading.variability_pct,
             },
             alarm=alarm_bits(reading, self._limits, is_silenced=self._is_silenced),
             exception=exception_bits(reading),

@@ -32,6 +32,7 @@ class Reading:
     spo2_pct: int | None = None
     pulse_bpm: int | None = None
     modulation_pct: float | None = None
+    variability_pct: int | None = None
     is_moving: bool = False
 
 
@@ -108,6 +109,7 @@ class Oximeter:
             spo2_pct=_whole(shown.spo2_pct, self._spo2_range),
             pulse_bpm=_whole(shown.pulse_bpm, self._pulse_range),
             modulation_pct=shown.pleth_modulation_pct,
+            variability_pct=_whole(shown.pleth_variability_pct, (0, 100)),
             is_moving=shown.is_pulse_noisy,
         )
         return self._last, shown

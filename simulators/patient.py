@@ -109,8 +109,16 @@ class Patient:
             impedance_resp_rpm=round(
                 self._sign("resp_rate_rpm", t_s) + _wander(self._seed, "chest", t_s, 20.0)
             ),
+            st_mm=self._st(t_s),
             is_ecg_noisy=is_noisy,
         )
+
+    def _st(self, t_s: float) -> tuple[float, float, float]:
+        """A calm ST segment in leads I to III; II is the sum of the other two, as in a real ECG."""
+        first, third = (
+            round(0.2 + 0.2 * _wander(self._seed, f"st {lead}", t_s, 60.0), 1) for lead in (1, 3)
+        )
+        return first, round(first + third, 1), third
 
     def _with_spo2(self, shown: Displayed, t_s: float) -> Displayed:
         if self._during("spo2-off", t_s):
@@ -122,6 +130,7 @@ class Patient:
             step = int(t_s // 4)
             spo2 -= 12.0 * _chance(self._seed, "finger", step)
             pulse = 40.0 + 180.0 * _chance(self._seed, "false pulse", step)
+        variability = 14.0 + 4.0 * _wander(self._seed, "variability", t_s, 120.0)
         modulation = 2.5 + 0.5 * _wander(self._seed, "modulation", t_s, 45.0)
         return replace(
             shown,
@@ -129,6 +138,7 @@ class Patient:
             pulse_bpm=round(pulse),
             is_pulse_noisy=is_noisy,
             pleth_modulation_pct=round(modulation, 2),
+            pleth_variability_pct=round(variability),
         )
 
     def _with_rate_from_pulse(self, shown: Displayed, t_s: float) -> Displayed:

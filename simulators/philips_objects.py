@@ -57,6 +57,9 @@ NIBP, NIBP_SYSTOLIC, NIBP_DIASTOLIC, NIBP_MEAN, NIBP_PULSE = 0x4A04, 0x4A05, 0x4
 ABP, ABP_SYSTOLIC, ABP_DIASTOLIC, ABP_MEAN = 0x4A14, 0x4A15, 0x4A16, 0x4A17
 CHEST_BREATHS, AIRWAY_BREATHS, ETCO2, FICO2, TEMPERATURE = 0x500A, 0x5012, 0x50B0, 0x50BA, 0x4B48
 
+# The ST segment: its compound object, and the leads I to III in it; mm.
+ST, ST_LEADS, MILLIMETRES = 0x0300, (("I", 0x0301), ("II", 0x0302), ("III", 0x033D)), 0x0512
+
 COLOURS = {"green": 2, "yellow": 3, "cyan": 6, "white": 7, "red": 1}
 
 # Alert types (a bit each) and states.
@@ -219,6 +222,8 @@ def numerics(shown: Displayed, cuff_unix_s: float | None, machine: Machine) -> l
     fitted = shown.fitted
     if Module.ECG in fitted:
         found.append(_heart_rate(shown))
+        if shown.st_mm is not None:
+            found.append(_st(shown.st_mm))
     if Module.SPO2 in fitted:
         found += _oximeter(shown)
     if Module.ECG in fitted:
@@ -262,6 +267,20 @@ def _heart_rate(shown: Displayed) -> Numeric:
     state |= QUESTIONABLE if rate is not None and shown.is_ecg_noisy else 0
     reading = Reading(ECG_RATE, "HR", rate, BEATS, 0, state)
     return Numeric(handle=0x82CF, label=ECG_RATE, name="HR", colour="green", readings=(reading,))
+
+
+def _st(st_mm: Sequence[float]) -> Numeric:
+    return Numeric(
+        handle=0x8296,
+        label=ST,
+        name="ST",
+        colour="green",
+        readings=tuple(
+            Reading(physio_id, f"ST-{lead}", mm, MILLIMETRES, 1)
+            for (lead, physio_id), mm in zip(ST_LEADS, st_mm, strict=True)
+        ),
+        is_compound=True,
+    )
 
 
 def _chest_breaths(shown: Displayed) -> Numeric:

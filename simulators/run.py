@@ -23,7 +23,8 @@ from simulators.displayed import Bedside
 from simulators.patient import Patient
 from simulators.recording import Recording
 from simulators.refused import Refused
-from simulators.registry import MONITORS, Client, Monitor
+from simulators.registry import MONITORS, Client, Model, Monitor
+from simulators.sent import open_ledger
 from simulators.wire import Wire, open_wire
 
 scenarios = scripts.scenarios
@@ -55,6 +56,9 @@ def simulate(
     interval_s: int = 1,
     stamps: bool = False,
     faults: str = "",
+    serial: str | None = None,
+    clock_offset_s: float = 0.0,
+    sent: str | None = None,
     watch_parent: bool = False,
     announce: Callable[[str], None] = say,
 ) -> None:
@@ -62,8 +66,11 @@ def simulate(
 
     ``at_s`` and ``length_s`` are seconds of scenario time, which runs ``speed`` times as fast as
     the wall clock. ``begin`` is the monitor's own clock at scenario time zero (default: now less
-    ``at_s``). Without a scenario or a recording the patient is the calm one. ``watch_parent``: stop
-    within a second of the parent process, so that a killed demo leaves nobody behind.
+    ``at_s``), and ``clock_offset_s`` how far it is ahead of the right time. Without a scenario or a
+    recording the patient is the calm one. ``serial`` is who the monitor says it is (default: always
+    the same for one kind and seed); ``sent`` a file for what it says, as simulators/sent.py writes
+    it. ``watch_parent``: stop within a second of the parent process, so that a killed demo leaves
+    nobody behind.
 
     ``port`` may be ``file:PATH`` or ``file:-``: then nothing waits, and PATH gets what a client
     that asked for values every ``interval_s`` would have received in ``length_s`` (default: to the
@@ -78,6 +85,8 @@ def simulate(
         raise Refused("at", expected="seconds from 0 up", got=at_s)
     if length_s is not None and not length_s >= 0:
         raise Refused("length", expected="seconds from 0 up", got=length_s)
+    if not math.isfinite(clock_offset_s):
+        raise Refused("clock offset", expected="seconds ahead", got=clock_offset_s)
     if begin is None:
         begin_unix_s = time.time() - at_s
     elif begin.tzinfo is None:
@@ -89,25 +98,81 @@ def simulate(
     model = MONITORS[monitor]
     patient = _patient(scenario, recording, seed)
     cable = cable_faults.FaultyCable(cable_faults.parse(faults), seed, at_s)
-    machine = model.make(patient.at, begin_unix_s)
+    machine = model.make(
+        patient.at, begin_unix_s + clock_offset_s, _serial(monitor, model, serial, seed)
+    )
     if port.startswith("file:"):
         if not 1 <= interval_s <= 3600:
             raise Refused("interval", expected="whole seconds from 1 to 3600", got=interval_s)
         end_s = max(patient.length_s, at_s) if length_s is None else at_s + length_s
         client = model.client(interval_s)
-        _write(machine, client, cable, port.removeprefix("file:"), at_s, end_s, stamps)
+        written = _Line(model, cable, sent, 0.0)
+        try:
+            _write(machine, client, written, port.removeprefix("file:"), at_s, end_s, stamps)
+        finally:
+            written.close()
         return
     end_s = math.inf if length_s is None else at_s + length_s
     parent = os.getppid() if watch_parent else None
     with _until_told_to_stop():
         wire = open_wire(port, model.line)
+        line: _Line | None = None
         try:
+            line = _Line(model, cable, sent, speed)
             announce(f"{monitor} listening on {wire.where}")
-            _converse(machine, cable, wire, patient, at_s, end_s, speed, parent, announce)
+            _converse(machine, line, wire, patient, at_s, end_s, speed, parent, announce)
         except KeyboardInterrupt:
             pass
         finally:
             wire.close()
+            if line is not None:
+                line.close(wire.nobody_read())
+
+
+def _serial(monitor: str, model: Model, serial: str | None, seed: int) -> str | None:
+    """Who the monitor says it is; None where it says nothing of itself."""
+    if model.serial is None:
+        if serial is not None:
+            expected = "none, as this monitor has no way to say who it is"
+            raise Refused("serial", expected=expected, got=serial)
+        return None
+    return model.serial(seed) if serial is None else serial
+
+
+class _Line:
+    """The cable, message by message, and the file that tells what became of each."""
+
+    def __init__(
+        self, model: Model, cable: cable_faults.FaultyCable, sent: str | None, speed: float
+    ) -> None:
+        self.cable = cable
+        self._messages = model.messages
+        self._ledger = None if sent is None else open_ledger(sent, speed)
+
+    def put(self, data: bytes, t_s: float) -> None:
+        for message in self._messages(data) if data else ():
+            sent = self.cable.put(message, t_s)
+            if self._ledger is not None:
+                self._ledger.said(sent)
+
+    def carry(self, t_s: float, send: Callable[[bytes], int]) -> float:
+        """Send what arrives by ``t_s``; when to ask again."""
+        pieces, next_s = self.cable.pieces(t_s)
+        for piece in pieces:
+            taken = send(piece.data)
+            if self._ledger is not None:
+                self._ledger.went(piece.of, taken, t_s)
+        return next_s
+
+    def settle(self, t_s: float, nobody_read: int) -> None:
+        if self._ledger is not None:
+            self._ledger.nobody_read(nobody_read)
+            self._ledger.settle(t_s)
+
+    def close(self, nobody_read: int = 0) -> None:
+        if self._ledger is not None:
+            self._ledger.nobody_read(nobody_read)
+            self._ledger.close()
 
 
 def _patient(scenario: str | None, recording: str | Path | None, seed: int) -> Bedside:
@@ -121,7 +186,7 @@ def _patient(scenario: str | None, recording: str | Path | None, seed: int) -> B
 
 def _converse(
     machine: Monitor,
-    cable: cable_faults.FaultyCable,
+    line: _Line,
     wire: Wire,
     patient: Bedside,
     at_s: float,
@@ -138,35 +203,40 @@ def _converse(
     while t_s < end_s and (parent is None or os.getppid() == parent):
         while notes and notes[0][0] <= t_s:
             announce(f"{_clock(notes[0][0])} {notes.pop(0)[1]}")
-        if cable.is_unplugged(t_s) != is_unplugged:
+        if line.cable.is_unplugged(t_s) != is_unplugged:
             is_unplugged = not is_unplugged
             announce(f"{_clock(t_s)} cable {'out' if is_unplugged else 'in again'}")
             wire.unplug() if is_unplugged else wire.replug()
         data, next_s = machine.due(t_s)
-        cable.put(data, t_s)
-        pieces, next_piece_s = cable.take(t_s)
-        for piece in pieces:
-            wire.send(piece)
+        line.put(data, t_s)
+        next_piece_s = line.carry(t_s, wire.send)
         next_note_s = notes[0][0] if notes else math.inf
         wake_s = min(next_s, next_piece_s, next_note_s, end_s)
         left_s = (wake_s - at_s) / speed - (time.monotonic() - start_s)
         most_s = LONGEST_SLEEP_S if parent is None else LOOK_AT_PARENT_EVERY_S
         request = wire.wait(max(0.0, min(left_s, most_s)))
         t_s = at_s + (time.monotonic() - start_s) * speed
+        line.settle(t_s, wire.nobody_read())
         if request:
-            cable.put(machine.heard(request, t_s), t_s)
+            line.put(machine.heard(request, t_s), t_s)
 
 
 def _write(
     machine: Monitor,
     client: Client,
-    cable: cable_faults.FaultyCable,
+    line: _Line,
     path: str,
     at_s: float,
     end_s: float,
     stamps: bool,
 ) -> None:
     """Write what a client would have received from ``at_s`` to before ``end_s``."""
+    arrived = bytearray()
+
+    def take(piece: bytes) -> int:
+        arrived.extend(piece)
+        return len(piece)
+
     try:
         opened = _output(path)
     except OSError as error:
@@ -176,12 +246,14 @@ def _write(
         while t_s < end_s:
             said, next_said_s = client(t_s)
             if said:
-                cable.put(machine.heard(said, t_s), t_s)
+                line.put(machine.heard(said, t_s), t_s)
             data, next_s = machine.due(t_s)
-            cable.put(data, t_s)
-            pieces, next_piece_s = cable.take(t_s)
-            if arrived := b"".join(pieces):
+            line.put(data, t_s)
+            next_piece_s = line.carry(t_s, take)
+            line.settle(t_s, 0)
+            if arrived:
                 out.write(STAMP.pack(t_s, len(arrived)) + arrived if stamps else arrived)
+                arrived.clear()
             t_s = min(next_said_s, next_s, next_piece_s)
 
 

@@ -25,6 +25,7 @@ PARITY = "N"
 
 FROM_HOST, FROM_MODULE = 0x3A, 0x3E
 VERSION_SIZE = 64
+VERSION = "LX simulated"  # our words; a real one begins with the same two letters
 
 # Requests whose form is known, without 3A and check. Length by the first byte.
 START_ADULT, START_CHILD, START_NEONATE = b"\x20", b"\x87", b"\x28"
@@ -94,7 +95,7 @@ class Monitor:
         failure: int = LOOSE_CUFF,
         self_test: int = 0,
         abort_letter: bytes = ABORTED,
-        version: str = "LX simulated",
+        version: str = VERSION,
         status: int = 0,
         test_codes: bytes = bytes(8),
     ) -> None:

@@ -51,8 +51,14 @@ class Wire(Protocol):
     def wait(self, timeout_s: float) -> bytes:
         """What the client sends, as soon as it does; nothing when ``timeout_s`` is over."""
 
-    def send(self, data: bytes) -> None:
-        """Pass bytes on; drop what does not fit or has no reader."""
+    def send(self, data: bytes) -> int:
+        """Pass bytes on; drop what does not fit or has no reader. How many were taken."""
+
+    def nobody_read(self) -> int:
+        """How many of the bytes taken last never found a reader; each is told of once.
+
+        Only a pseudo-terminal knows; elsewhere what was taken counts as read.
+        """
 
     def unplug(self) -> None:
         """Pull the cable: the client loses the port. ``wait`` then only waits."""
@@ -89,6 +95,7 @@ class PtyWire:
 
     def __init__(self, path: str) -> None:
         self.where, self._path = path, Path(path)
+        self._nobody_read = 0
         if self._path.exists() and not self._path.is_symlink():
             raise Refused("port", expected=f"nothing or an old link at {path}", got="a file")
         self._open()
@@ -143,24 +150,42 @@ class PtyWire:
         slave = os.open(self._slave_name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             termios.tcsetattr(slave, termios.TCSANOW, self._untouched)
-            while os.read(slave, MOST_BYTES):
-                pass
-        except BlockingIOError:
-            self._is_unread = False
+            self._drain(slave)
         finally:
             os.close(slave)
 
-    def send(self, data: bytes) -> None:
-        if self._master < 0:
-            return
+    def _drain(self, slave: int) -> None:
+        """Take out what no client has read."""
         try:
-            self._is_unread = os.write(self._master, data) > 0
-        except OSError:  # no client, or one that does not read: an overrun, as on a real line
-            pass
+            while data := os.read(slave, MOST_BYTES):
+                self._nobody_read += len(data)
+        except BlockingIOError:
+            self._is_unread = False
+
+    def send(self, data: bytes) -> int:
+        if self._master < 0 or any(state & select.POLLHUP for _, state in self._poll.poll(0)):
+            return 0
+        try:
+            taken = os.write(self._master, data)
+        except OSError:  # a client that does not read: an overrun, as on a real line
+            return 0
+        self._is_unread = self._is_unread or taken > 0
+        return taken
+
+    def nobody_read(self) -> int:
+        count, self._nobody_read = self._nobody_read, 0
+        return count
 
     def unplug(self) -> None:
         if self._master < 0:
             return
+        if self._is_unread:
+            # The kernel would drop it with the terminal, and tell nobody how much it was.
+            slave = os.open(self._slave_name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                self._drain(slave)
+            finally:
+                os.close(slave)
         if self._path.is_symlink() and os.readlink(self._path) == self._slave_name:
             self._path.unlink()  # but never the link of a simulator that took our place
         os.close(self._master)
@@ -232,15 +257,19 @@ class TcpWire:
         newcomer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = newcomer
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         if self._client is None:
-            return
+            return 0
         try:
-            self._client.send(data)
+            return self._client.send(data)
         except BlockingIOError:
-            pass
+            return 0
         except OSError:
             self._hang_up()
+            return 0
+
+    def nobody_read(self) -> int:
+        return 0
 
     def _hang_up(self) -> None:
         if self._client is not None:
@@ -286,9 +315,11 @@ class SerialWire:
         data += self._port.read(self._port.in_waiting) if data else b""
         return data if self._is_plugged else b""
 
-    def send(self, data: bytes) -> None:
-        if self._is_plugged:
-            self._port.write(data)
+    def send(self, data: bytes) -> int:
+        return (self._port.write(data) or 0) if self._is_plugged else 0
+
+    def nobody_read(self) -> int:
+        return 0
 
     def unplug(self) -> None:
         self._is_plugged = False

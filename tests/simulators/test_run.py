@@ -1,5 +1,6 @@
 """Can a real client open the port, talk to the monitor, leave and come back?"""
 
+import json
 import os
 import select
 import signal
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from simulators.displayed import Displayed
 from simulators.ge_dri import displayed_request
 from simulators.refused import Refused
+from simulators.registry import MONITORS
 from simulators.run import simulate
 from simulators.wire import SerialLine, TcpWire, open_wire
 from tests.simulators.test_ge_dri import records
@@ -205,6 +208,20 @@ def test_it_ends_with_its_parent(tmp_path):
         ({"interval_s": 0}, "interval: expected whole seconds"),
         ({"begin": datetime(2025, 6, 1)}, "begin: expected a time with its zone"),  # noqa: DTZ001
         ({"faults": "gremlins"}, "faults: expected split"),
+        ({"clock_offset_s": float("inf")}, "clock offset: expected seconds ahead, got inf"),
+        ({"sent": "/nowhere/at/all"}, "sent: expected to write /nowhere/at/all"),
+        ({"serial": "65536"}, "serial: expected a plug id from 0 to 65535, got '65536'"),
+        (
+            {"monitor": "dinamap", "serial": "7"},
+            "as this monitor has no way to say who it is, got '7'",
+        ),
+        ({"monitor": "ivy450c", "serial": "7"}, "serial: expected none"),
+        ({"monitor": "nonin-ascii", "serial": "7"}, "has no way to say who it is"),
+        ({"monitor": "nellcor", "serial": "7"}, "serial: expected one of N-560, N-595, NPB-295"),
+        ({"monitor": "suntech", "serial": "AB"}, "a version text that begins LX or SB"),
+        ({"monitor": "masimo-ascii1", "serial": "a b"}, "1 to 10 digits and letters, got 'a b'"),
+        ({"monitor": "capnostream", "serial": "1234567"}, "1 to 6 digits and letters"),
+        ({"monitor": "philips-intellivue", "serial": "12"}, "a system id of six bytes"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(tmp_path, how, said):
@@ -221,3 +238,106 @@ def test_the_command_line_prints_a_refusal_and_lists_what_there_is():
     with running("--list") as process:
         assert process.stdout is not None
         assert "rising-pressure" in process.stdout.read()
+
+
+def file_of(folder: Path, monitor: str, **how) -> bytes:
+    """What a client of ``monitor`` would have received in 20 s."""
+    path = folder / "wire"
+    simulate(monitor, port=f"file:{path}", **{"length_s": 20, "begin": BEGIN, **how})
+    return path.read_bytes()
+
+
+BEGIN = datetime(2025, 6, 1, 9, tzinfo=UTC)
+# Who each says it is, and the bytes that say so.
+SERIALS = {
+    "ge-dri": ("513", b"\x0a\x01\x02"),
+    "philips-intellivue": ("00:09:fb:12:34:56", bytes.fromhex("098400080006 0009fb123456")),
+    "masimo-ascii1": ("A77", b" SN=0000000A77 "),
+    "capnostream": ("98765Z", b"B2A198765Z  "),
+    "nellcor": ("npb-295", b"NPB-295  VERSION 2.0.0.0 "),
+    "suntech": ("SB 4711", None),  # it says so only when asked for its version
+}
+
+
+@pytest.mark.parametrize("monitor", MONITORS)
+def test_who_it_is_is_told_and_the_same_seed_is_the_same_device(tmp_path, monitor):
+    assert file_of(tmp_path, monitor) == file_of(tmp_path, monitor, seed=0)
+    if monitor not in SERIALS:
+        assert MONITORS[monitor].serial is None
+        return
+    serial, said = SERIALS[monitor]
+    assert said is None or said in file_of(tmp_path, monitor, serial=serial)
+    default = MONITORS[monitor].serial
+    assert default(3) == default(3)
+    assert default(0) == default(1) or monitor not in ("nellcor", "suntech")
+    for seed in (0, 1, 4711):
+        MONITORS[monitor].make(lambda _t_s: Displayed(), 0.0, default(seed))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "at", "ahead"),
+    [
+        ("masimo-ascii1", b"06/01/25 09:00:00 ", b"06/01/25 09:02:05 "),
+        ("nellcor", b"01-Jun-25 09:00:00 ", b"01-Jun-25 09:02:05 "),
+        ("philips-intellivue", bytes.fromhex("0987000820250601090000"), None),
+        ("ge-dri", int(BEGIN.timestamp()).to_bytes(4, "little"), None),
+    ],
+)
+def test_its_clock_can_be_ahead(tmp_path, monitor, at, ahead):
+    assert at in file_of(tmp_path, monitor)
+    later = file_of(tmp_path, monitor, clock_offset_s=125)
+    assert at not in later
+    assert later != b""
+    assert ahead is None or ahead in later
+
+
+@pytest.mark.parametrize("monitor", MONITORS)
+def test_each_message_is_noted_as_it_was_given_to_the_cable(tmp_path, monitor):
+    notes = tmp_path / "sent"
+    perfect = file_of(tmp_path, monitor, sent=str(notes))
+    told = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert b"".join(bytes.fromhex(one["hex"]) for one in told) == perfect
+    assert {one["fate"] for one in told} == {"whole"}
+    assert len(told) >= 5
+    times = [one["t_s"] for one in told]
+    assert times == sorted(times)
+    assert all(0 <= t_s <= 20 for t_s in times)
+    spoilt = file_of(tmp_path, monitor, sent=str(notes), faults="drop:0.02", seed=1)
+    told = [json.loads(line) for line in notes.read_text().splitlines()]
+    whole = [bytes.fromhex(one["hex"]) for one in told if one["fate"] == "whole"]
+    assert all(one in spoilt for one in whole)
+    assert "damaged" in {one["fate"] for one in told}
+
+
+@posix_only
+def test_what_no_client_read_is_noted_as_lost(tmp_path):
+    """Nobody is there; somebody reads; somebody is there and does not read."""
+    notes, link = tmp_path / "sent", tmp_path / "masimo"
+    command = [sys.executable, "-m", "simulators", "masimo-ascii1", "--port", f"pty:{link}"]
+    with subprocess.Popen(
+        [*command, "--speed", "50", "--sent", str(notes)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        told(process)
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not notes.read_text() and time.monotonic() < give_up_s:
+            select.select([], [], [], 0.01)
+        port, got = os.open(link, os.O_RDWR | os.O_NOCTTY), b""
+        while got.count(b"\n") < 20:
+            got += os.read(port, 4096)
+        assert select.select([port], [], [], PATIENCE_S)[0]  # one more, which is not read
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+        os.close(port)
+    fates = [json.loads(line) for line in notes.read_text().splitlines()]
+    whole = b"".join(bytes.fromhex(one["hex"]) for one in fates if one["fate"] == "whole")
+    assert whole == got
+    assert fates[0]["fate"] == fates[-1]["fate"] == "lost"
+
+
+def test_the_command_line_takes_faults_by_both_names(tmp_path):
+    for spelling in ("--fault", "--faults"):
+        with running("--port", f"file:{tmp_path / 'out'}", "--length", "2", spelling, "x") as it:
+            assert told(it).startswith("faults: expected split")
