@@ -121,6 +121,9 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         alarms=ge_dri.alarms,
         is_cuff_up=ge_dri.is_cuff_up,
+        identity=ge_dri.identity,
+        also=ge_dri.ALSO,
+        is_harmless=True,  # CI: a request is answered by records, and may be repeated at any time
     ),
     "philips-intellivue": ProtocolEntry(
         "Philips IntelliVue MP, MX and X2 (Data Export over MIB/RS232)",
@@ -130,6 +133,11 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         alarms=philips_intellivue.alarms,
         is_proof=philips_intellivue.is_proof,
+        identity=philips_intellivue.identity,
+        also=philips_intellivue.ALSO,
+        # An association is what Data Export is for (guide p. 70): it reads, and sets nothing. The
+        # abort before it ends another only on this same line.
+        is_harmless=True,
     ),
     "masimo-ascii1": ProtocolEntry(
         "Masimo Rad-8, Radical-5 and Radical-7 oximeters (ASCII 1)",
@@ -137,6 +145,9 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(masimo_ascii1.translate, masimo_ascii1.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=False,
+        identity=masimo_ascii1.identity,
+        unknown=masimo_ascii1.unknown,
+        is_harmless=True,  # nothing is said
     ),
     "dinamap": ProtocolEntry(
         "DINAMAP PRO, ProCare and Compact, CARESCAPE V100 (Host Communications)",
@@ -145,6 +156,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         works_cuff=True,
         is_cuff_up=dinamap.is_cuff_up,
+        is_harmless=True,  # NA reads status and last result (TK sends it before each cycle)
         caution=(
             "Only a part of what this monitor says is publicly known: "
             "compare its cuff readings with its own screen."
@@ -156,6 +168,12 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(capnostream.translate, capnostream.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=True,
+        identity=capnostream.identity,
+        unknown=capnostream.unknown,
+        also=capnostream.ALSO,
+        # The document: Enable begins the serial output and sets nothing; it is to be repeated
+        # until it is answered, at any rate.
+        is_harmless=True,
     ),
     "ivy450c": ProtocolEntry(
         "Ivy Biomedical 450C (ANSAR-B)",
@@ -163,12 +181,17 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.CAPTURE,
         has_checksum=False,
         alarms=ivy450c.alarms,
+        is_harmless=True,  # nothing is said
     ),
     "nellcor": ProtocolEntry(
         "Nellcor N-560, N-595 and NPB-190/290/295 oximeters (real-time printout)",
         *(nellcor.SETTINGS, nellcor.Decoder, nellcor.Talk, nellcor.translate, nellcor.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=False,
+        identity=nellcor.identity,
+        unknown=nellcor.unknown,
+        also=nellcor.ALSO,
+        is_harmless=True,  # nothing is said
     ),
     "suntech": ProtocolEntry(
         "SunTech Advantage and LX cuff modules",
@@ -177,6 +200,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         works_cuff=True,
         is_cuff_up=suntech.is_cuff_up,
+        is_harmless=True,  # it reads the cuff's pressure, as NP does five times a second
     ),
     "nonin-ascii": ProtocolEntry(
         "Nonin 7500, Avant, 8500 and 9847 oximeters (real-time text)",
@@ -184,5 +208,6 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(nonin_ascii.translate, nonin_ascii.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=False,
+        is_harmless=True,  # nothing is said
     ),
 }

@@ -22,6 +22,7 @@ from operator import xor
 from struct import Struct
 from typing import NamedTuple
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings, cut_off
 
@@ -29,6 +30,7 @@ from devices.protocols.line import Garbled, LineSettings, cut_off
 # document). It sends some 250 bytes a second; MD PnP's driver takes 115200, but a long cable fares
 # better with a rate that is only fast enough.
 SETTINGS = LineSettings(baud=19200, interval_s=1.0)
+ALSO = tuple(replace(SETTINGS, baud=baud) for baud in (115200, 57600, 9600))
 
 START = 0x85
 ESCAPE = b"\x80"
@@ -52,6 +54,20 @@ VALUES = Struct(">I5BB3xBBx9xBB")
 IDENTITY = Struct(">x5sx10sx2s2s6s")
 # A frame with less data than this is damaged. Later firmware sends more behind (MD PnP).
 LEAST_DATA = {WAVE_POINT: WAVE.size, NUMERICS: VALUES.size, DEVICE_ID: IDENTITY.size}
+
+# What is not read, by the words of the document and of MD PnP.
+WAVE_NAMES, BEHIND_NAMES = ("CO2 wave",), ("more behind the numerics",)
+MESSAGE_NAMES = {
+    2: "patient identifier",
+    3: "answer to a question",
+    9: "protocol revision",
+    10: "periodic message",
+    12: "patient identifier",
+    21: "event list",
+    22: "event list",
+    60: "set-up",
+    **dict.fromkeys(range(55, 59), "trend"),
+}
 
 INVALID = 0xFF
 SPO2 = range(1, 100 + 1)  # %; no saturation is zero, and no pulse
@@ -131,7 +147,7 @@ class Numerics:
     ``time_s`` counts from 1970 on the monitor's own clock, which knows no time zone.
     ``fast_status`` and ``is_shifted`` are the Decoder's own: the status of the last wave point
     since the numerics before (0 without one); whether the numbers seem to be those of the bytes
-    next to theirs.
+    next to theirs. ``has_more``: later firmware sends more than is read.
     """
 
     offset: int
@@ -148,6 +164,7 @@ class Numerics:
     spo2_alarms: int
     co2_unit: int
     extended_status: int
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +257,8 @@ class Decoder:
             self._fast_status = point.fast_status
             return point
         if code == NUMERICS:
-            sent = Numerics(offset, self._fast_status, False, *VALUES.unpack_from(data))
+            values, more = VALUES.unpack_from(data), len(data) > VALUES.size
+            sent = Numerics(offset, self._fast_status, False, *values, has_more=more)
             if _seems_shifted(sent, self._before):
                 sent = replace(sent, is_shifted=True)
             self._before, self._fast_status = sent, 0
@@ -297,6 +315,33 @@ def _is_of_another(another: int, before: int, now: int) -> bool:
     if INVALID in (another, now):
         return False
     return abs(now - another) <= NEAR and (before == INVALID or abs(now - before) >= JUMP)
+
+
+def identity(message: Message) -> Identity | None:
+    """Product code as the model, number as the serial number, software; told after Enable.
+
+    The document's "number" has six characters after product and revision; MD PnP calls it no more
+    than that. A monitor without one, or with zeros, says no serial number.
+    """
+    if not isinstance(message, DeviceId):
+        return None
+    serial = message.number if message.number.strip("0 ") else ""
+    return Identity(f"Capnostream {message.product}".strip(), serial, message.version)
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """The CO2 wave, frames of another code, and what later firmware sends behind its numerics.
+
+    Left out, for they are no measurements: limits, events, the no-breath period.
+    """
+    match message:
+        case Numerics():
+            return BEHIND_NAMES if message.has_more else ()
+        case WavePoint():
+            return WAVE_NAMES
+        case OtherMessage():
+            return (MESSAGE_NAMES.get(message.code) or f"message {message.code}",)
+    return ()
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

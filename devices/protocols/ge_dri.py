@@ -17,10 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from math import inf
 from struct import Struct
 from typing import NamedTuple
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings
 from devices.protocols.pieces import Pieces
@@ -28,6 +30,7 @@ from devices.protocols.pieces import Pieces
 # CI, serial line. Level-10 monitors send every second when asked to (captures), although CI
 # promises no less than 5 s; Talk asks for the former and falls back to the latter.
 SETTINGS = LineSettings(baud=19200, parity="E", rtscts=True, interval_s=1.0)
+ALSO = (replace(SETTINGS, baud=115200),)  # CARESCAPE from software 3 on (CI)
 
 FLAG = b"\x7e"
 ESCAPE = b"\x7d"
@@ -501,6 +504,20 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
         ]
         found += [_of_the_cuff(one, sent) for one in cuff]
     return found
+
+
+def identity(message: Message) -> Identity | None:
+    """The level of the interface, which comes with the software: all that a record says.
+
+    Neither model nor serial number stands in any. The header's plug id is no such number: it is
+    that of the network's socket, and 0 on a monitor without network (captures).
+    """
+    return _of_level(message.level) if message.level else None  # 0: our own words, come back
+
+
+@lru_cache(maxsize=256)
+def _of_level(level: int) -> Identity:
+    return Identity(version=f"DRI level {level}")
 
 
 def alarms(message: Message) -> tuple[str, ...] | None:

@@ -5,6 +5,8 @@
 9600 8N1, unasked. Which keys there are, in which order and how wide the two words of flags are
 depends on the model; so fields are found by key. There is no checksum: a line with anything odd in
 it is not believed at all. Numbers are still printed while the flags say that the sensor is off.
+A serial number that differs from the one before is such an odd thing once: a digit that was damaged
+would make another oximeter of this one. Repeated, it is believed, and with it the line.
 
 Sources: Rad-8 operator's manual (line, ranges, exception bits 0-11), called [R]; mdpnp/mdpnp
 devices/masimo and its older Radical header (keys, all bits), called [M]; nmenon/masimo-datacapture
@@ -17,6 +19,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings
 from devices.protocols.listening import Listening
@@ -43,6 +46,9 @@ FORMS = {
 # width of another model's, and lack the bit that says that the sensor is off.
 WIDTHS = {(2, 3), (4, 6), (6, 7)}
 NEEDED = {b"SPO2", b"BPM", b"ALARM"}
+READ = frozenset({b"SN", b"EXC", b"PI"} | NEEDED)
+NO_DIGIT = b"+-.%"  # what stands where a value is not available
+NO_NUMBER = frozenset("-0 ")  # a serial number of these is none
 
 # What the instrument can show [R]; anything else is no value.
 SPO2_PCT = (1, 100)
@@ -96,7 +102,7 @@ class Record:
     """One line as printed. None: dashes, or a key that this model does not have.
 
     ``clock`` is None where no date is set. ``alarms`` and ``exceptions`` are the bits
-    of ALARM and EXC.
+    of ALARM and EXC. ``others``: keys with a value that are not read, in the order of the line.
     """
 
     offset: int
@@ -108,25 +114,46 @@ class Record:
     perfusion_index_pct: float | None
     alarms: int
     exceptions: int | None
+    others: tuple[str, ...] = ()
 
 
 Message = Record
 
 
 class Decoder:
-    """Turns the line's bytes into records; knows neither port nor time."""
+    """Turns the line's bytes into records; knows neither port nor time.
+
+    It remembers the oximeter's serial number, on the next port too: a cable moved from one oximeter
+    to another gives no number of the other before it has said twice who it is.
+    """
 
     def __init__(self) -> None:
         self._lines = Lines(LONGEST_LINE)
+        self._serial_number: str | None = None  # believed
+        self._another: str | None = None  # of the line before, where that was not believed
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
-        # NUL bytes before a line were seen (Iukekini); a line of nothing else is an empty one.
-        return [_parse(line) for line in self._lines.feed(data) if line.text.strip(b"\0 ")]
+        return self._read(self._lines.feed(data))
 
     def end(self) -> list[Message | Garbled]:
         """Nothing follows: give what is held, half a line as garbled."""
-        return [_parse(line) for line in self._lines.end() if line.text.strip(b"\0 ")]
+        return self._read(self._lines.end())
+
+    def _read(self, lines: list[Line]) -> list[Message | Garbled]:
+        # NUL bytes before a line were seen (Iukekini); a line of nothing else is an empty one.
+        return [self._believed(_parse(line), line) for line in lines if line.text.strip(b"\0 ")]
+
+    def _believed(self, found: Message | Garbled, line: Line) -> Message | Garbled:
+        """``found``, unless it is of another oximeter that has not said so twice."""
+        if isinstance(found, Garbled) or found.serial_number in (None, self._serial_number):
+            return found
+        another, self._another = self._another, found.serial_number
+        if self._serial_number is None or another == found.serial_number:
+            self._serial_number, self._another = found.serial_number, None
+            return found
+        reason = f"serial number {found.serial_number}, expected {self._serial_number}"
+        return Garbled(line.text, reason, line.offset)
 
 
 def _parse(line: Line) -> Message | Garbled:
@@ -157,6 +184,7 @@ def _parse(line: Line) -> Message | Garbled:
         return garbled("a date that does not exist")
 
     serial_number = fields.get(b"SN")
+    others = (key.decode() for key in fields if key not in READ and fields[key].strip(NO_DIGIT))
     return Record(
         line.offset,
         clock,
@@ -167,6 +195,7 @@ def _parse(line: Line) -> Message | Garbled:
         _hundredths(fields.get(b"PI", b"-")),
         int(fields[b"ALARM"], 16),
         None if exceptions is None else int(exceptions, 16),
+        tuple(others),
     )
 
 
@@ -176,6 +205,19 @@ def _whole(printed: bytes) -> int | None:
 
 def _hundredths(printed: bytes) -> float | None:
     return None if b"-" in printed else float(printed.rstrip(b"%"))
+
+
+def identity(message: Message) -> Identity | None:
+    """The serial number; a line does not say which model prints it, nor its software."""
+    number = message.serial_number
+    if number is None or NO_NUMBER.issuperset(number):
+        return None
+    return Identity(serial=number)
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """Keys with a value that are not read, such as "PVI"; the alarm bits of such are not told."""
+    return message.others
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

@@ -9,7 +9,8 @@ a limit changes. An asterisk: outside its limit. PA, the pulse amplitude, has no
 perfusion index. The spacing differs between models, so columns are found by white space.
 
 A trend dump prints old values in the same columns, without a status. There is no checksum: a line
-with anything odd in it is not believed at all.
+with anything odd in it is not believed at all. A heading that names another model or software than
+the one before is such an odd thing once; repeated, it is believed.
 
 Sources: operator's manuals of NPB-290 and NPB-295, data port protocol (headings, trend printout);
 mdpnp/mdpnp devices/nellcor (N-595, status codes); konz/cosmopusher (recording of an N-560) and
@@ -19,17 +20,19 @@ hansmuc/NellcorN560Seriell.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings
 from devices.protocols.listening import Listening
 from devices.protocols.text_lines import Line, Lines, moment
 
-# The N-595's rate; the N-560 of the recording sent at 19200. Menus offer several.
+# The N-595's rate. The N-560 of the recording sent at 19200; menus of others offer 2400, too.
 SETTINGS = LineSettings(baud=9600, interval_s=2.0)
+ALSO = (replace(SETTINGS, baud=19200), replace(SETTINGS, baud=2400))
 
 LONGEST_LINE = 160  # bytes; the longest known, a heading, has 81
 
@@ -70,6 +73,7 @@ SPO2_PCT = (1, 100)
 PULSE_RATE = (20, 300)
 
 METRICS = frozenset({Metric.SPO2, Metric.PULSE_RATE})
+AMPLITUDE_NAMES, TREND_NAMES = ("PA",), ("trend",)  # that are not read
 
 CODES = {  # mdpnp
     "AO": "audible alarm off",
@@ -132,13 +136,16 @@ class Decoder:
     """Turns the line's bytes into messages; knows neither port nor time.
 
     It remembers whether a trend dump runs. A stream that begins within one cannot be told from
-    real-time lines before its next heading.
+    real-time lines before its next heading. It remembers the oximeter too, on the next port as
+    well.
     """
 
     def __init__(self) -> None:
         self._lines = Lines(LONGEST_LINE)
         self._is_trend = False
         self._is_live_next = False  # an identity without TREND came: its columns have a status
+        self._oximeter: Identity | None = None  # that is believed
+        self._another: Identity | None = None  # that was said last
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
@@ -196,11 +203,37 @@ class Decoder:
             self._is_trend = read[1] is None
         elif kind is HeadingKind.TREND_END:
             self._is_trend = False
-        return Heading(line.offset, kind, read[0].decode())
+        heading = Heading(line.offset, kind, read[0].decode())
+        if (said := identity(heading)) is not None:
+            another, self._another = self._another, said
+            if self._oximeter not in (None, said) and another != said:
+                return Garbled(line.text, "another oximeter than before, said once", line.offset)
+            self._oximeter = said
+        return heading
 
 
 def _number(printed: bytes) -> int | None:
     return None if printed == b"---" else int(printed)
+
+
+def identity(message: Message) -> Identity | None:
+    """Model and software, from the heading that comes after every 25 lines (50 s).
+
+    There is no serial number on the line: two oximeters of one model look the same.
+    """
+    if not isinstance(message, Heading) or message.kind is not HeadingKind.IDENTITY:
+        return None
+    model, _, version, *_ = message.text.split()
+    return Identity(model=model, version=version)
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """The pulse amplitude, where there is one; the values of a trend dump."""
+    if not isinstance(message, DataLine):
+        return ()
+    if message.is_trend:
+        return TREND_NAMES
+    return () if message.amplitude is None else AMPLITUDE_NAMES
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from binascii import crc_hqx
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -26,10 +26,12 @@ from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
 from devices.protocols.line import Garbled, LineSettings, cut_off
 
 SETTINGS = LineSettings(baud=115200, interval_s=1.0)
+ALSO = (replace(SETTINGS, baud=19200),)  # a fixed rate that some monitors can be set to
 
 BEGIN, END, ESCAPE = b"\xc0", b"\xc1", b"\x7d"
 ESCAPED = re.compile(rb"\x7d(.)", re.DOTALL)
@@ -76,7 +78,8 @@ OBSERVED, ALERTING, STATIC_CONTEXT = 0x0803, 0x0801, 0x0811  # attribute groups
 # Attributes.
 VALUE, COMPOUND_VALUE, TAKEN_AT = 0x0950, 0x094B, 0x0990
 OPERATING_MODE, ABSOLUTE_TIME, RELATIVE_TIME = 0x0946, 0x0987, 0x098F
-BED_LABEL, MODEL = 0x091E, 0x0928
+BED_LABEL, MODEL, SYSTEM_ID = 0x091E, 0x0928, 0x0984
+SYSTEM_ID_SIZE = 6  # bytes: the address of the monitor's network socket (recording)
 ALERT_LISTS = {0x0902: False, 0x0904: True}  # whether its alerts are technical
 # Operating modes in which what is shown is of no patient. Standby (0002) is none of them: there
 # each value says itself whether it is measured.
@@ -294,7 +297,8 @@ class Association:
 class Created:
     """The monitor describes itself after it has accepted an association (MDS create event).
 
-    ``pretence``: the mode in which what it shows is of no patient; "" where it is.
+    ``pretence``: the mode in which what it shows is of no patient; "" where it is. ``system_id`` as
+    addresses are printed, 00:09:FB:01:02:03.
     """
 
     offset: int
@@ -305,6 +309,7 @@ class Created:
     bed_label: str
     clock: datetime | None
     ticks: int | None
+    system_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -739,11 +744,20 @@ def _created(message: bytes, at: int, end: int, heads: tuple[int, int, int]) -> 
     return Created(
         *heads,
         next((words for bit, words in PRETENCES.items() if int.from_bytes(mode, "big") & bit), ""),
-        " ".join(model),
+        " ".join(filter(None, model)),
         _text(told.get(BED_LABEL, b"")),
         _absolute_time(told.get(ABSOLUTE_TIME, b"")),
         int.from_bytes(ticks, "big") if len(ticks) == 4 else None,
+        _system_id(told.get(SYSTEM_ID, b"")),
     )
+
+
+def _system_id(value: bytes) -> str:
+    """The bytes behind their length; "" where they are none that belong to one monitor alone."""
+    number = value[2 : 2 + int.from_bytes(value[:2], "big")]
+    if len(number) != SYSTEM_ID_SIZE or len(set(number)) == 1:
+        return ""
+    return number.hex(":").upper()
 
 
 def _text(string: bytes) -> str:
@@ -1053,6 +1067,18 @@ def is_proof(message: Message) -> bool:
     One that refuses an association sends sound frames too, and a cable that gives us back our own.
     """
     return isinstance(message, Numerics | Alerts)
+
+
+def identity(message: Message) -> Identity | None:
+    """Maker and model, and the system id as the serial number; told when an association begins.
+
+    The system id is the one number of a monitor that the create event has. The number on its label
+    and its software stand in the production specification, which takes another request: it would
+    give one monitor two numbers, the second a while after the first.
+    """
+    if not isinstance(message, Created) or not (message.model or message.system_id):
+        return None
+    return Identity(model=message.model, serial=message.system_id)
 
 
 def alarms(message: Message) -> tuple[str, ...] | None:
