@@ -1,0 +1,613 @@
+"""What did every line bring, byte for byte? The flight recorder, and the files that it keeps.
+
+Links and engine hand over what happens and go on at once; one thread writes it, once a second. The
+monitoring never waits for this and never ends with it: what cannot be kept is counted, the hole is
+marked in the file, and ``state`` says why.
+
+A *capture* is all that one line brought in one run of Vigil, in files of an hour: its decoder lives
+as long, and a replay begins where that began. Beside the lines of a chair stand the steps of its
+rules: what the engine took from its inbox, in which order and at which time. Commands are not in
+it, nor any patient's name: what people did is in the record.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+from threading import Lock, Thread
+from time import monotonic
+from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID, uuid4
+
+from clinical.bedside import BedsideMonitor
+from clinical.chair import ChairState
+from clinical.clock import Clock
+from clinical.commands import Command
+from clinical.identity import Identity
+from clinical.links import ClockRead, Identified, LinkEvent, LinkState
+from clinical.monitor import Committed, Event, Observed, is_at_once
+from clinical.ports import CommitResult, RecorderState
+from clinical.recognition import Arranged
+from clinical.vitals import Metric
+from storage.capture_file import (
+    MAGIC,
+    SUFFIX,
+    Asked,
+    Blocks,
+    Chair,
+    Closed,
+    Entry,
+    Header,
+    Missed,
+    NoCapture,
+    Opened,
+    Received,
+    Sent,
+    Stepped,
+    Told,
+    header_of,
+    packed,
+)
+
+log = logging.getLogger(__name__)
+
+FOLDER = "captures"  # in the folder of the record
+SETTING = "capture"  # of the clinic's settings
+LINE, RULES = "line", "rules"
+AT_ONCE, ON_DISK = "AtOnce", "OnDisk"  # steps that brought the facts of a command
+
+QUEUE_MAX = 20_000  # entries; nine lines that bring 50 a second leave a disk 40 s
+WRITE_EVERY_S = 1.0
+TRY_AGAIN_S = 10.0
+TIDY_EVERY_S = 60.0
+MINUTE = timedelta(minutes=1)  # how long a stream of a file lasts, and what a damaged byte costs
+PIECE_LASTS = timedelta(hours=1)
+PIECE_BYTES = 64 << 20  # before compression
+WAIT_AT_END_S = 5.0
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept: whichever is reached first. The newest file of a line is never deleted."""
+
+    days: float = 30
+    mib: float = 2048
+
+    @classmethod
+    def of(cls, setting: object) -> Bounds:
+        """As the clinic set them. Raises ValueError, saying what was expected."""
+        expected = f'expected {{"days": 1 to 3650, "mib": 16 to 1048576}}, got {setting!r}'
+        if not isinstance(setting, Mapping) or not setting.keys() <= {"days", "mib"}:
+            raise ValueError(expected)
+        usual = cls()
+        days, mib = setting.get("days", usual.days), setting.get("mib", usual.mib)
+        for value, low, high in ((days, 1, 3650), (mib, 16, 1_048_576)):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not low <= value <= high:
+                raise ValueError(expected)
+        return cls(days, mib)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureState:
+    """Whether the bytes of the lines are kept; ``detail`` says why not. ``missed`` counts what
+    could not be kept since the start."""
+
+    is_recording: bool = True
+    detail: str = ""
+    missed: int = 0
+
+
+class _Step(NamedTuple):
+    """A step of the rules, as the engine told it; ``state`` is from before it."""
+
+    state: ChairState
+    event: Event
+    at: datetime
+
+
+class _Of(NamedTuple):
+    stream: _Stream
+    what: Entry | _Step
+
+
+class FlightRecorder:
+    """Keeps what the lines bring in ``folder``. Starts its thread at once; ``close`` it.
+
+    ``clock`` dates the files; the seconds between two writes are real ones, however fast it runs.
+    ``on_state`` is called on the recorder's thread with every change of ``state`` but its count,
+    and must return soon. ``bounds`` may be set at any time.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        bounds: Bounds | None = None,
+        on_state: Callable[[CaptureState], None] = lambda _state: None,
+        queue_max: int = QUEUE_MAX,
+        write_every_s: float = WRITE_EVERY_S,
+        try_again_s: float = TRY_AGAIN_S,
+    ) -> None:
+        self.folder = folder
+        self.bounds = bounds or Bounds()
+        self.run = uuid4().hex[:8]
+        self._clock = clock
+        self._on_state = on_state
+        self._queue_max = queue_max
+        self._write_every_s, self._try_again_s = write_every_s, try_again_s
+        self._queue: SimpleQueue[_Of] = SimpleQueue()
+        self._streams: list[_Stream] = []
+        self._rules: dict[int, _Stream] = {}
+        self._lock = Lock()  # of the two above
+        self._open_since: dict[int, datetime] = {}  # by chair, its open session
+        self._told = CaptureState()
+        self._failed_s: float | None = None  # monotonic; when the disk was last tried in vain
+        self._tidied_s = float("-inf")
+        self._stop = Flag()
+        self._thread = Thread(target=self._run, name="flight-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> CaptureState:
+        with self._lock:
+            streams = list(self._streams)
+        return replace(self._told, missed=sum(stream.missed for stream in streams))
+
+    def tap(self, chair: int, monitor: str, port: str, ids: str) -> _LineTap:
+        """What a line's Supervisor is given. ``ids`` goes before its measurement ids."""
+        header = Header(
+            LINE, self.run, chair, monitor, port, ids, self._clock.speed, 0, _text(self._clock)
+        )
+        return _LineTap(self._put, self._add(header))
+
+    def stepped(self, state: ChairState, event: Event, now: datetime) -> None:
+        """The engine is about to step ``state`` with ``event``; on the engine's thread."""
+        stream = self._rules.get(state.chair)
+        if stream is None:
+            header = Header(
+                *(RULES, self.run, state.chair, "", "", f"{self.run}-{state.chair}"),
+                *(self._clock.speed, 0, _text(self._clock)),
+            )
+            stream = self._rules[state.chair] = self._add(header)
+        self._put(stream, _Step(state, event, now))
+
+    def close(self) -> None:
+        """Write what waits and end the thread; harmless when repeated."""
+        self._stop.set()
+        self._thread.join(WAIT_AT_END_S)
+        if self._thread.is_alive():
+            log.warning("the flight recorder is still busy %g s after its end", WAIT_AT_END_S)
+
+    def _add(self, header: Header) -> _Stream:
+        stream = _Stream(self.folder, header)
+        with self._lock:
+            self._streams.append(stream)
+        return stream
+
+    def _put(self, stream: _Stream, what: Entry | _Step) -> None:
+        """On a link's thread or the engine's: never waits, never raises."""
+        if self._stop.is_set():
+            return
+        if self._queue.qsize() >= self._queue_max:
+            stream.overflow += 1
+            return
+        if stream.overflow:
+            # What nobody could take comes before what somebody takes: each stream has one source.
+            count, stream.overflow = stream.overflow, 0
+            at_s = getattr(what, "at_s", 0.0)
+            self._queue.put(_Of(stream, Missed(count, BUSY, what.at, at_s)))
+        self._queue.put(_Of(stream, what))
+
+    # --- the recorder's own thread ----------------------------------------------------------------
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            is_last = self._stop.wait(self._write_every_s)
+            try:
+                self._turn(is_last)
+            except Exception:  # whatever it was: the lines go on, and so does this
+                log.exception("a fault in the flight recorder")
+
+    def _turn(self, is_last: bool) -> None:
+        self._drain()
+        with self._lock:
+            streams = list(self._streams)
+        now_s = monotonic()
+        is_too_soon = self._failed_s is not None and now_s - self._failed_s < self._try_again_s
+        if is_too_soon and not is_last:
+            for stream in streams:
+                stream.drop(self._told.detail)
+            return
+        try:
+            self._tidy()
+            for stream in streams:
+                if is_last:
+                    stream.note_overflow(self._clock.now())
+                stream.write(self._clock.now())
+                if is_last:
+                    stream.end()
+        except OSError as error:
+            detail = error.strerror or str(error)
+            self._failed_s = monotonic()
+            for stream in streams:
+                stream.give_up()
+                stream.drop(detail)
+            self._tell(CaptureState(False, detail))
+            return
+        self._failed_s = None
+        self._tell(CaptureState())
+
+    def _drain(self) -> None:
+        """Hand every stream what came for it."""
+        for _ in range(self._queue.qsize()):  # what comes meanwhile is of the next turn
+            try:
+                stream, what = self._queue.get_nowait()
+            except Empty:
+                break
+            if not isinstance(what, _Step):
+                stream.add(what, None)
+                continue
+            stream.add(step_of(what.event, what.at), what.state)
+            session, chair = what.state.session, what.state.chair
+            if session is None:
+                self._open_since.pop(chair, None)
+            else:
+                self._open_since[chair] = session.opened.at
+
+    def _tell(self, state: CaptureState) -> None:
+        if state == self._told:
+            return
+        self._told = state
+        if state.is_recording:
+            log.info("the bytes of the lines are kept again")
+        else:
+            log.error("the bytes of the lines are not kept: %s", state.detail)
+        try:
+            self._on_state(state)
+        except Exception:  # somebody else's code
+            log.exception("a listener of the flight recorder failed")
+
+    def _tidy(self) -> None:
+        """Delete what is beyond the bounds, now and then. Raises OSError."""
+        if monotonic() - self._tidied_s < TIDY_EVERY_S:
+            return
+        self._tidied_s = monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._lock:
+            busy = {stream.file for stream in self._streams if stream.file is not None}
+        kept = [piece for piece in pieces(self.folder) if piece.file not in busy]
+        for piece in beyond(
+            kept, self._open_since, self.bounds, self._clock.now(), sum(map(_size, busy))
+        ):
+            piece.file.unlink(missing_ok=True)
+            log.info("the flight recorder let go of %s", piece.file.name)
+
+
+BUSY = "the flight recorder could not keep up"
+
+
+def _text(clock: Clock) -> str:
+    return clock.now().isoformat()
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+class _LineTap:
+    """A devices.tap.Tap."""
+
+    def __init__(self, put: Callable[[_Stream, Entry], None], stream: _Stream) -> None:
+        self._put, self._stream = put, stream
+
+    def opened(self, device: str, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Opened(device, at, at_s))
+
+    def received(self, data: bytes, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Received(bytes(data), at, at_s))
+
+    def sent(self, data: bytes, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Sent(bytes(data), at, at_s))
+
+    def told(self, state: LinkState, detail: str, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Told(state, detail, at, at_s))
+
+    def asked(self, interval_s: float, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Asked(interval_s, at, at_s))
+
+    def closed(self, reason: str, at: datetime, at_s: float, /) -> None:
+        self._put(self._stream, Closed(reason, at, at_s))
+
+
+class _Stream:
+    """The files of one line, or of one chair's steps. ``overflow`` is of whoever puts into it, all
+    else of the recorder's thread."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.overflow = 0
+        self.missed = 0
+        self.file: Path | None = None
+        self._folder, self._header = folder, header
+        self._out: BinaryIO | None = None
+        self._blocks: Blocks | None = None
+        self._waiting: list[tuple[Entry, ChairState | None]] = []
+        self._hole: Missed | None = None  # to be marked before what comes next
+        self._since: datetime | None = None  # of the file
+        self._minute: datetime | None = None
+        self._bytes = 0
+
+    def add(self, entry: Entry, state: ChairState | None) -> None:
+        if isinstance(entry, Missed):
+            self.missed += entry.count
+        self._waiting.append((entry, state))
+
+    def note_overflow(self, now: datetime) -> None:
+        """At the end: nothing comes any more that would tell of it."""
+        if self.overflow:
+            self.add(Missed(self.overflow, BUSY, now, 0.0), None)
+            self.overflow = 0
+
+    def drop(self, reason: str) -> None:
+        """What waits cannot be kept."""
+        if not self._waiting:
+            return
+        last = self._waiting[-1][0]
+        lost = sum(e.count if isinstance(e, Missed) else 1 for e, _state in self._waiting)
+        self.missed += sum(not isinstance(e, Missed) for e, _state in self._waiting)
+        before = self._hole.count if self._hole is not None else 0
+        self._hole = Missed(before + lost, reason, last.at, getattr(last, "at_s", 0.0))
+        self._waiting.clear()
+
+    def write(self, now: datetime) -> None:
+        """Raises OSError; then nothing of what waits counts as written."""
+        if self._is_full(now):
+            self.end()
+        if not self._waiting:
+            return
+        entries = [entry for entry, _state in self._waiting]
+        if self._out is None or self._blocks is None:
+            self._out, self._blocks = self._begin(now)
+            state = next((state for _entry, state in self._waiting if state is not None), None)
+            if state is not None:
+                entries.insert(0, chair_of(state, entries[0].at))
+        if self._hole is not None:
+            entries.insert(0, self._hole)
+        data = b"".join(map(packed, entries))
+        is_new_minute = self._minute is None or not timedelta(0) <= now - self._minute < MINUTE
+        self._out.write(self._blocks.block(data, is_new_minute=is_new_minute))
+        if is_new_minute:
+            self._minute = now
+        self._bytes += len(data)
+        self._hole = None
+        self._waiting.clear()
+
+    def _is_full(self, now: datetime) -> bool:
+        if self._since is None:
+            return False
+        is_of_now = timedelta(0) <= now - self._since < PIECE_LASTS
+        return not is_of_now or self._bytes >= PIECE_BYTES
+
+    def _begin(self, now: datetime) -> tuple[BinaryIO, Blocks]:
+        self._header = replace(self._header, piece=self._header.piece + 1, started=now.isoformat())
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._folder / _name(self._header)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        # Unbuffered: what is written outlives a kill of this program.
+        out = os.fdopen(os.open(file, flags, 0o600), "wb", buffering=0)
+        self.file, self._out = file, out  # from here on ``give_up`` knows of it
+        self._since, self._minute, self._bytes = now, None, 0
+        blocks = Blocks(self._header)
+        out.write(blocks.begin)
+        return out, blocks
+
+    def end(self) -> None:
+        """The file is whole; the next entry begins another. Raises OSError."""
+        out, self._out = self._out, None
+        self.file = self._blocks = self._since = None
+        if out is not None:
+            with out:
+                os.fsync(out.fileno())
+
+    def give_up(self) -> None:
+        """The disk fails: what was written stays, and a file without anything goes."""
+        out, file = self._out, self.file
+        self.file = self._out = self._blocks = self._since = None
+        with suppress(OSError):
+            if out is not None:
+                out.close()
+        with suppress(OSError):
+            if file is not None and self._bytes == 0:
+                file.unlink()
+
+
+def _name(header: Header) -> str:
+    """Sorted by time; no patient, and nothing that a file system does not like."""
+    what = header.monitor or RULES
+    started = f"{header.started_at:%Y%m%dT%H%M%SZ}"
+    ids = "".join(each if each.isalnum() else "-" for each in header.ids)
+    return f"{started}_chair-{header.chair}_{what}_{ids}_{header.piece:04d}{SUFFIX}"
+
+
+# --- what the engine did ----------------------------------------------------------------------
+
+
+def step_of(event: Event, now: datetime) -> Entry:
+    """``event`` as a file has it. What a command asked for, and what came of it, the record has."""
+    what = type(event).__name__
+    match event:
+        case Observed() | LinkEvent() | Identified() | ClockRead():
+            return Stepped(what, now, event.at, event.monitor)
+        case RecorderState():
+            return Stepped(what, now, is_on=event.is_recording)
+        case Arranged():
+            plain = {"name": event.name, "monitors": [_monitor(m) for m in event.monitors]}
+            return Chair({"arranged": plain | {"by": ""}}, now)
+        case Committed():
+            is_news = event.result is CommitResult.COMMITTED and not is_at_once(event.command)
+            if is_news and event.facts:
+                return Stepped(ON_DISK, now, _time_of(event.facts[0]))
+        case Command():
+            if is_at_once(event):
+                return Stepped(AT_ONCE, now, now)
+        case _ if what == "Overrun":
+            return Stepped(what, now)
+    return Stepped("Tick", now)
+
+
+def _time_of(fact: Any) -> datetime | None:
+    at: datetime | None = getattr(fact, "at", None)
+    return at
+
+
+def chair_of(state: ChairState, at: datetime) -> Chair:
+    """The chair but for what was measured and the session in it, which the record has."""
+    return Chair(
+        {
+            "name": state.name,
+            "is_simulated": state.is_simulated,
+            "interval_s": state.interval_s,
+            "is_recording": state.is_recording,
+            "monitors": [_monitor(each) for each in state.monitors],
+            "link": state.link and _link(state.link),
+            "links": {name: _link(link) for name, link in state.links.items()},
+            "bound": {name: asdict(identity) for name, identity in state.bound.items()},
+            "heard": {
+                name: {**asdict(said), "at": said.at.isoformat()}
+                for name, said in state.heard.items()
+            },
+            "clocks": {
+                name: {**asdict(read), "at": read.at.isoformat()}
+                for name, read in state.clocks.items()
+            },
+            "session": state.session and str(state.session.opened.session),
+        },
+        at,
+    )
+
+
+def state_of(chair: Chair, number: int) -> ChairState:
+    """The chair as ``chair_of`` wrote it, with nobody in it."""
+    plain = chair.plain
+    return ChairState(
+        number,
+        plain["name"],
+        plain["interval_s"],
+        plain["is_simulated"],
+        monitors=monitors_of(plain["monitors"]),
+        link=_link_of(plain["link"]) if plain["link"] else None,
+        links={name: _link_of(link) for name, link in plain["links"].items()},
+        is_recording=plain["is_recording"],
+        bound={name: Identity(**identity) for name, identity in plain["bound"].items()},
+        heard={
+            name: Identified(
+                Identity(**said["identity"]), datetime.fromisoformat(said["at"]), said["monitor"]
+            )
+            for name, said in plain["heard"].items()
+        },
+        clocks={
+            name: ClockRead(read["offset_s"], datetime.fromisoformat(read["at"]), read["monitor"])
+            for name, read in plain["clocks"].items()
+        },
+    )
+
+
+def session_in(chair: Chair) -> UUID | None:
+    """The session that was in the chair."""
+    found = chair.plain.get("session")
+    return UUID(found) if found else None
+
+
+def monitors_of(plain: list[dict[str, Any]]) -> tuple[BedsideMonitor, ...]:
+    return tuple(
+        BedsideMonitor(
+            **{
+                **each,
+                "metrics": frozenset(map(Metric, each["metrics"])),
+                "prefers": frozenset(map(Metric, each["prefers"])),
+            }
+        )
+        for each in plain
+    )
+
+
+def _monitor(each: BedsideMonitor) -> dict[str, Any]:
+    return {**asdict(each), "metrics": sorted(each.metrics), "prefers": sorted(each.prefers)}
+
+
+def _link(link: LinkEvent) -> dict[str, Any]:
+    return {**asdict(link), "at": link.at.isoformat()}
+
+
+def _link_of(plain: dict[str, Any]) -> LinkEvent:
+    at = datetime.fromisoformat(plain["at"])
+    return LinkEvent(LinkState(plain["state"]), at, plain["detail"], plain["monitor"])
+
+
+# --- which files there are ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file, by its header; ``size`` in bytes."""
+
+    file: Path
+    header: Header
+    size: int
+
+
+def pieces(folder: Path) -> list[Piece]:
+    """The files in ``folder`` that can be read at all, the oldest first."""
+    found = []
+    for file in folder.glob(f"*{SUFFIX}"):
+        try:
+            found.append(Piece(file, header_of(file), file.stat().st_size))
+        except (NoCapture, OSError) as error:
+            log.warning("%s: %s", file.name, error)
+    found.sort(key=lambda each: (each.header.started_at, each.header.ids, each.header.piece))
+    return found
+
+
+def beyond(
+    kept: list[Piece],
+    open_since: Mapping[int, datetime],
+    bounds: Bounds,
+    now: datetime,
+    busy_bytes: int = 0,
+) -> Iterator[Piece]:
+    """Which of ``kept``, the oldest first, are to go. ``busy_bytes`` are those being written.
+
+    What may be of a session that is still open (``open_since``, by chair) goes only when all the
+    others have. What is dated later than ``now`` is not old: the clock was put back.
+    """
+
+    def is_of_open(piece: Piece) -> bool:
+        since = open_since.get(piece.header.chair)
+        return since is not None and piece.header.started_at + PIECE_LASTS >= since
+
+    left = busy_bytes + sum(piece.size for piece in kept)
+    most = bounds.mib * MIB
+    for piece in sorted(kept, key=is_of_open):  # stable: the oldest first within both
+        is_old = now - piece.header.started_at > timedelta(days=bounds.days)
+        if left > most or (is_old and not is_of_open(piece)):
+            left -= piece.size
+            yield piece
+
+
+def is_capture(file: Path) -> bool:
+    """Whether ``file`` begins as one. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(len(MAGIC)) == MAGIC
