@@ -30,6 +30,7 @@ SOUND_FLOOR_FIELD = "sound-floor-field"
 CHAIR = "chair-number"
 TREND = "chair-trend"
 TREND_MARKS = "chair-trend-marks"
+ALARMS_PRESSED = "chair-alarms-pressed"
 
 WILL_CHANGE = "limits-will-change"
 

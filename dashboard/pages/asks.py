@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from clinical.alarms import AlarmPriority, Direction
@@ -35,6 +35,7 @@ from dashboard import ids
 from dashboard.pages.click import (
     ANOTHER,
     DRAWN_FOR,
+    clicked,
     command_id,
     is_drawn_for,
     is_settled,
@@ -209,7 +210,7 @@ def _register_buttons(app: Dash, services: Services) -> None:
         current = seats(services)[chair].session
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
-        about, what = ctx.triggered_id["about"], ctx.triggered_id["what"]
+        about, what = clicked()["about"], clicked()["what"]
         fields = {place["field"]: value for place, value in zip(places, values, strict=True)}
         asked: Sequence[LimitAsked] = ()
         if about == limits.LIMITS:
@@ -299,7 +300,7 @@ def _register_limits(app: Dash, services: Services) -> None:
         preset = preset_of(current, services.presets())
         if not was_clicked() or current is None or preset is None:
             return [no_update] * len(places)
-        wanted = filled(ctx.triggered_id["about"], current, preset)
+        wanted = filled(clicked()["about"], current, preset)
         return [wanted.get(_key(place), value) for place, value in zip(places, values, strict=True)]
 
     @app.callback(

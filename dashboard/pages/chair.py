@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -40,6 +41,7 @@ from dashboard.pages.click import (
     DRAWN_FOR,
     PAPERWORK,
     TOO_SOON,
+    clicked,
     command_id,
     is_drawn_for,
     is_settled,
@@ -300,36 +302,28 @@ def _register_session(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.said("alarms", "alarms"), "children"),
         Output(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
-        Input(ids.acknowledge(ALL), "n_clicks"),
-        State(ids.acknowledge(ALL), "data-form"),
-        State(ids.acknowledge(ALL), "data-news"),
+        Input(ids.ALARMS_PRESSED, "data"),
         State(ids.ask_field(open_alarms.ALARMS, ALL), "value"),
         State(ids.CHAIR, "data"),
         prevent_initial_call=True,
     )
     async def acknowledge(
-        _clicks: list[int | None],
-        forms: list[str],
-        shown: list[str],
-        reasons: list[str | None],
-        chair: int,
+        presses: list[dict[str, Any]] | None, reasons: list[str | None], chair: int
     ) -> tuple[Any, list[Any]]:
-        """What was written goes with one alarm, and is gone for the next."""
+        """What was written goes with one alarm, and is gone for the next.
+
+        The presses of some seconds come each time (press.js); of one that was answered already
+        the engine says again what it said.
+        """
         actor, kept = current_actor(), [no_update] * len(reasons)
-        if actor is None or not was_clicked():
+        if actor is None or not presses:
             return no_update, kept
-        alarm, news = ctx.triggered_id["about"], of_clicked(shown)
-        command = AcknowledgeAlarm(
-            # Without the reason: the second half of a double click finds it empty already.
-            command_id=command_id(of_clicked(forms), alarm, news),
-            by=actor,
-            chair=chair,
-            alarm_id=UUID(alarm),
-            reason=(reasons[0] or "").strip() if reasons else "",
-            news=news,
-        )
-        outcome = await submitted(services, command)
-        return said(outcome), [""] * len(reasons) if outcome.kind is OutcomeKind.DONE else kept
+        written = (reasons[0] or "").strip() if reasons else ""
+        commands = acknowledgements(presses, written, actor, chair)
+        outcomes = [await submitted(services, each) for each in commands]
+        told = {outcome.reason: said(outcome) for outcome in outcomes}
+        is_done = outcomes[-1].kind is OutcomeKind.DONE
+        return [*chain.from_iterable(told.values())], [""] * len(reasons) if is_done else kept
 
     @app.callback(
         Output(ids.said("session", "session"), "children"),
@@ -354,7 +348,7 @@ def _register_session(app: Dash, services: Services) -> None:
         actor = current_actor()
         if actor is None or not was_clicked():
             return no_update
-        about = ctx.triggered_id["about"]
+        about = clicked()["about"]
         if about != controls.CUFF_CANCEL and not is_settled(services, of_clicked(drawn_at)):
             # The second half of a double click says nothing; a stop is never swallowed in silence.
             return TOO_SOON if about in AT_ONCE else no_update
@@ -372,6 +366,24 @@ def _register_session(app: Dash, services: Services) -> None:
             unheard = refused(outcome.reason) if outcome.reason else []
             return controls.cuff_asked(CUFF_ORDERS[about], outcome.at, ZONE) + unheard
         return said(outcome)
+
+
+def acknowledgements(
+    presses: Sequence[Mapping[str, Any]], written: str, actor: Actor, chair: int
+) -> list[AcknowledgeAlarm]:
+    """One command a button, however often it was pressed; what is ``written`` is of the newest.
+
+    Its id is made without the reason: the second half of a double click finds it empty already.
+    """
+    found: dict[UUID, AcknowledgeAlarm] = {}
+    for press in presses:
+        alarm, news = str(press["about"]), str(press["news"])
+        key = command_id(press["form"], alarm, news)
+        found[key] = AcknowledgeAlarm(
+            command_id=key, by=actor, chair=chair, alarm_id=UUID(alarm), news=news
+        )
+    *before, newest = found.values()
+    return [*before, replace(newest, reason=written)]
 
 
 # The panel of the cuff is not drawn anew by an order: each press is an order of its own.
@@ -433,7 +445,7 @@ def _register_checklist(app: Dash, services: Services) -> None:
             return no_update, no_update
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER, no_update
-        item, value = ctx.triggered_id["about"], ctx.triggered_id["value"]
+        item, value = clicked()["about"], clicked()["value"]
         written = (note or "").strip()
         given = (current.answers or {}).get(item)
         if given is not None and given.answer == value and not written:
@@ -499,7 +511,7 @@ def _register_signing(app: Dash, services: Services) -> None:
         }
         check = {place["field"]: value for place, value in zip(check_places, checks, strict=True)}
         signature = signature_of(SignMethod(method), strokes or "", text, check)
-        statement = ctx.triggered_id["about"]
+        statement = clicked()["about"]
         command = SignStatement(
             command_id=command_id(form, statement, signature, shown_text),
             by=actor,

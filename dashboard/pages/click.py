@@ -51,15 +51,23 @@ def new_form(services: Services) -> Form:
     return Form(str(uuid4()), services.clock.monotonic())
 
 
+def clicked() -> Any:
+    """The id of the button that a person clicked, None where nobody did.
+
+    Dash also calls when a button merely appears, and tells of both at once.
+    """
+    found = [each["prop_id"] for each in ctx.triggered if each["value"]]
+    return ctx.triggered_prop_ids[found[0]] if found else None
+
+
 def was_clicked() -> bool:
-    """Whether a person clicked: Dash also calls when a button merely appears."""
-    return bool(ctx.triggered and ctx.triggered[0]["value"])
+    return clicked() is not None
 
 
 def of_clicked(carried: Sequence[T]) -> T:
     """What the clicked one of several buttons carries; the buttons are the first input."""
     places = [button["id"] for button in ctx.inputs_list[0]]
-    return carried[places.index(ctx.triggered_id)]
+    return carried[places.index(clicked())]
 
 
 def command_id(form: str, *asked: Any) -> UUID:

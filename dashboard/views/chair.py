@@ -41,6 +41,7 @@ def page(
         children=[
             dcc.Store(id=ids.CHAIR, data=chair),
             dcc.Store(id=ids.TREND_MARKS),
+            dcc.Store(id=ids.ALARMS_PRESSED),
             html.Section(
                 className="watch",
                 **{"data-tile": str(chair)},

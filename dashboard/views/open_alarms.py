@@ -63,7 +63,11 @@ def _alarm(
             type="button",
             className="button",
             **form.carried,
-            **{"data-news": alarm.news},
+            **{
+                "data-presses": ids.ALARMS_PRESSED,
+                "data-about": str(alarm.alarm_id),
+                "data-news": alarm.news,
+            },
         )
     kept: dict[str, Any] = {"data-latched": "true"} if alarm.is_latched else {}
     return html.Li(

@@ -499,6 +499,11 @@ def until_asked(screen, claim):
     raise AssertionError("the page has not asked")
 
 
+def once(commands) -> list:
+    """The commands, as the engine takes them: of the same id the first."""
+    return list({each.command_id: each for each in reversed(commands)}.values())[::-1]
+
+
 @pytest.mark.browser
 def test_an_alarm_is_acknowledged_from_its_row(screen):
     screen.shows(session=session(SessionPhase.INFUSING), alarms=(alarm(1), alarm(2)))
@@ -517,6 +522,36 @@ def test_an_alarm_is_acknowledged_from_its_row(screen):
 
 
 @pytest.mark.browser
+def test_another_alarm_takes_no_press_from_the_finger_and_gives_it_to_none(screen):
+    screen.shows(session=session(SessionPhase.INFUSING), alarms=(alarm(1),))
+    button = screen.page.locator(".alarm button")
+    expect(button).to_have_count(1)
+    button.hover()
+    screen.page.mouse.down()
+    screen.shows(alarms=(alarm(2), alarm(1)))  # while the finger is on the button
+    expect(button).to_have_count(2)
+    screen.page.mouse.up()
+    until_asked(screen, lambda: screen.asked)
+    screen.page.evaluate("""() => {
+      new MutationObserver((_, me) => {  // and in the very moment in which the list is drawn
+        if (document.querySelectorAll('.alarm button').length < 3) return;
+        me.disconnect();
+        document.querySelectorAll('.alarm button')[1].click();
+      }).observe(document.body, {childList: true, subtree: true});
+    }""")
+    screen.shows(alarms=(alarm(3), alarm(2), alarm(1)))
+    until_asked(screen, lambda: screen.asked[-1].alarm_id == UUID(int=2))
+    assert [each.alarm_id for each in once(screen.asked)] == [UUID(int=1), UUID(int=2)]
+
+
+def test_pressed_twice_is_asked_once_and_what_was_written_goes_with_the_newest():
+    one, two = ({"form": FORM, "about": str(UUID(int=n)), "news": ""} for n in (1, 2))
+    first, second = chair.acknowledgements([one, one, two, two], "Movement", NURSE, 1)
+    assert (first.alarm_id, first.reason) == (UUID(int=1), "")
+    assert (second.alarm_id, second.reason) == (UUID(int=2), "Movement")
+
+
+@pytest.mark.browser
 def test_a_reason_goes_with_one_alarm_and_outlives_the_next(screen):
     screen.shows(session=limited(), alarms=(alarm(1),))
     reason = screen.page.get_by_role("textbox", name="Reason, if any")
@@ -528,8 +563,8 @@ def test_a_reason_goes_with_one_alarm_and_outlives_the_next(screen):
     screen.page.locator(".alarm button").nth(1).click()
     expect(reason).to_have_value("")
     screen.page.locator(".alarm button").nth(0).click()
-    screen.page.wait_for_timeout(500)
-    first, second = screen.asked
+    until_asked(screen, lambda: screen.asked[-1].alarm_id == UUID(int=2))
+    first, second = once(screen.asked)
     assert (first.alarm_id, first.reason) == (UUID(int=1), "Movement")
     assert (second.alarm_id, second.reason) == (UUID(int=2), "")
 
