@@ -325,7 +325,8 @@ def last_cuffs(db: Session, *, session_id: int) -> dict[str, tuple[Observation, 
 
 
 def entered(db: Session, *, session: UUID) -> list[Reading]:
-    """What people entered by hand in a session, in the order of the times it was measured at.
+    """What people entered by hand in a session, oldest first by the time it was measured at, and
+    of one time in the order of Metric.
 
     One without its entry is of a record that an older version had. Raises UnknownSession.
     """
@@ -334,7 +335,15 @@ def entered(db: Session, *, session: UUID) -> list[Reading]:
         .where(READING.c.session_id == key_of(db, session), IS_MANUAL)
         .order_by(READING.c.t_ms)
     )
-    return [fact_of(row, session) for row in rows]
+    readings = [fact_of(row, session) for row in rows]
+    order = [*Metric]
+    return sorted(
+        readings,
+        key=lambda reading: (
+            reading.observation.observed_at,
+            order.index(reading.observation.metric),
+        ),
+    )
 
 
 def last_at(db: Session, *, session_id: int) -> datetime | None:

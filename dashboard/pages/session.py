@@ -21,7 +21,7 @@ from dashboard.security import signed_in
 from dashboard.views import review as view_of
 from dashboard.views.review import Past
 from dashboard.what_if import NotReplayed, Replays, Superseded
-from storage import controls, ledger, review, sessions, sign_offs
+from storage import controls, ledger, observations, review, sessions, sign_offs
 from storage.models import BaselineRow, LimitChangeRow, SessionRow, SignOffRow
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def past_session(
         answers=review.answers_frame(db, session_id=key),
         signatures=[(each, sign_offs.still_binds(each)) for each in signed],
         monitors=review.monitors_frame(db, session_id=key),
+        devices=review.devices_frame(db, session_id=key),
+        entered=observations.entered(db, session=row.public_id),
         items=_questions(row.checklist, row.checklist_version),
         limits=limits,
         own=own,

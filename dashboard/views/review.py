@@ -17,8 +17,9 @@ from clinical.alarms import AlarmLimit, AlarmPriority
 from clinical.catalog.preset import LimitKey
 from clinical.catalog.presets import Edition
 from clinical.checklist import Answer
+from clinical.identity import Identity
 from clinical.phases import SessionPhase
-from clinical.record import AudioState, StatementSigned
+from clinical.record import AudioState, Entry, Reading, StatementSigned
 from clinical.vitals import NATURE, Metric
 from dashboard import ids
 from dashboard.views import wording
@@ -61,6 +62,8 @@ class Past:
     own: Mapping[LimitKey, float] = field(default_factory=dict)
     edition: Edition = ("", 0)
     editions: Sequence[tuple[Edition, str]] = ()  # to look at it under, with their titles
+    entered: Sequence[Reading] = ()  # by hand
+    devices: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 # All sessions.
@@ -181,10 +184,15 @@ def session(past: Past, zone: tzinfo | None) -> html.Div:
             _section("Course", [_course(past, zone)], "past-course"),
             _section("Alarms", [_alarms(past.alarms, zone)]),
             what_if(past.edition, past.editions),
+            *(
+                [_section("Entered by hand", [_entered(past.entered, zone)])]
+                if past.entered
+                else []
+            ),
             _section("Events", [_events(past.events, zone)]),
             _section("Checklist", [_answers(past.answers, past.items, zone)]),
             _section("Signatures", _signatures(past.signatures, zone), "past-signatures"),
-            _section("Monitors", [_monitors(past.monitors)]),
+            _section("Monitors", [*_monitors(past.monitors, zone), *_devices(past.devices, zone)]),
             _section(f"Alarm limits: {past.preset}", _limits(past.limits, past.own)),
         ],
     )
@@ -208,9 +216,11 @@ def _section(title: str, content: Iterable[Component], more: str = "") -> html.S
 
 
 def _course(past: Past, zone: tzinfo | None) -> Component:
-    if past.trend.empty and past.cuffs.empty:
+    if past.trend.empty and past.cuffs.empty and not past.entered:
         return html.P("Nothing was measured.", className="dim")
-    figure = session_figure(past.trend, past.cuffs, past.alarms, past.events, past.limits, zone)
+    figure = session_figure(
+        past.trend, past.cuffs, past.alarms, past.events, past.limits, zone, past.entered
+    )
     return html.Div(
         dcc.Graph(figure=figure, config=CONFIG, className="plot"), className="past-plot"
     )
@@ -315,6 +325,8 @@ def _events(events: pd.DataFrame, zone: tzinfo | None) -> Component:
 
 EVENTS = {
     "link": "Monitor",
+    "device": "Device",
+    "monitors": "Monitors of the chair",
     "gap": "Gap",
     "baseline": "Baseline locked",
     "remark": "The monitor says",
@@ -377,16 +389,107 @@ def _signatures(
     ]
 
 
-def _monitors(monitors: pd.DataFrame) -> Component:
-    if monitors.empty:
-        return html.P("The record does not say which.", className="dim")
+def _entered(entered: Sequence[Reading], zone: tzinfo | None) -> Component:
+    """What people measured, one line an entry: what is of one time, person and moment of entry."""
+    lines: dict[tuple[datetime, Entry | None], list[str]] = {}
+    for reading in entered:
+        observation = reading.observation
+        nature, value = NATURE[observation.metric], observation.value
+        words = f"{nature.label} {NONE if value is None else f'{value:g}'} {UNIT[nature.unit]}"
+        lines.setdefault((observation.observed_at, reading.entry), []).append(words)
     return _table(
-        ("Monitor", "How far it was proven then", "Values kept beside another's"),
+        ("Measured", "What", "Initials", "Entered", "By"),
         [
-            (row["name"], wording.PROOF.get(row["proof"], NONE), str(row["beside"]))
+            (
+                wording.time_of_day(at, zone),
+                ", ".join(words),
+                *(
+                    (entry.initials, wording.time_of_day(entry.at, zone), entry.by)
+                    if entry
+                    else (NONE, NONE, NONE)
+                ),
+            )
+            for (at, entry), words in lines.items()
+        ],
+    )
+
+
+def _monitors(monitors: pd.DataFrame, zone: tzinfo | None) -> list[Component]:
+    if monitors.empty:
+        return [html.P("The record does not say which.", className="dim")]
+    table = _table(
+        ("Monitor", "At this chair", "How far it was proven then", "Values kept beside another's"),
+        [
+            (
+                row["name"],
+                _stay(row, zone),
+                wording.PROOF.get(row["proof"], NONE),
+                str(row["beside"]),
+            )
             for row in monitors.to_dict("records")
         ],
     )
+    return [table]
+
+
+def _stay(row: Mapping[Any, Any], zone: tzinfo | None) -> Component | str:
+    """all the time; from 14:05:09 to 15:10:00, put there by kim."""
+    if not row["proof"]:  # known by its values alone
+        return NONE
+    since, until = (
+        None if pd.isna(row[name]) else wording.time_of_day(row[name].to_pydatetime(), zone)
+        for name in ("since", "until")
+    )
+    if since is None:
+        return "all the time" if until is None else f"until {until}"
+    words = f"from {since}" if until is None else f"from {since} to {until}"
+    return words if pd.isna(row["by"]) else _lines(words, f"put there by {row['by']}")
+
+
+def _devices(devices: pd.DataFrame, zone: tzinfo | None) -> list[Component]:
+    """Who was at the lines: nothing for a session of a version that did not ask, or of monitors
+    that say nothing of themselves."""
+    if devices.empty:
+        return []
+    table = _table(
+        ("Monitor", "Device", "Software", "Since", "Confirmed by", "Clock at start", "Worst"),
+        [
+            (
+                row["monitor"],
+                Identity(row["model"], row["serial"]).words,
+                row["version"] or NONE,
+                wording.day_and_time(row["since"].to_pydatetime(), zone),
+                _whose(row),
+                _ahead(row["clock_first_s"]),
+                _ahead(row["clock_worst_s"]),
+            )
+            for row in devices.to_dict("records")
+        ],
+    )
+    return [table]
+
+
+def _whose(row: Mapping[Any, Any]) -> str:
+    if not row["is_bound"]:
+        return "nobody: not recorded"
+    return FIRST if pd.isna(row["by"]) else str(row["by"])
+
+
+FIRST = "nobody: no other was known here"
+
+
+def _ahead(offset_s: Any) -> str:
+    """12.3 s ahead, 4 min behind: of a monitor's clock, against ours."""
+    if pd.isna(offset_s):
+        return NONE
+    apart = abs(offset_s)
+    if apart < CLOCK_EXACT_S:
+        return "right"
+    words = f"{apart:.1f} s" if apart < 60 else wording.minutes(apart)
+    return f"{words} {'ahead' if offset_s > 0 else 'behind'}"
+
+
+CLOCK_EXACT_S = 0.05  # as exact as it is shown
 
 
 def _limits(limits: Sequence[AlarmLimit], own: Mapping[LimitKey, float]) -> list[Component]:

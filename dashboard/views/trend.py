@@ -3,11 +3,14 @@
 One figure for both: pulse and pressure above, saturation below. Colours come from the style sheet,
 by the ``uid`` that Plotly makes a class of each trace: a figure follows the theme, and the printer,
 without being drawn anew.
+
+What a person entered by hand is drawn as open diamonds, without a line: nobody is to take it for
+what a monitor measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -18,9 +21,11 @@ import plotly.graph_objects as go
 
 from clinical.alarms import AlarmLimit, AlarmPriority, Direction
 from clinical.phases import SessionPhase
+from clinical.record import Reading
 from clinical.snapshot import SessionView
-from clinical.vitals import NATURE, Metric
+from clinical.vitals import NATURE, Metric, Source
 from dashboard.views import wording
+from dashboard.views.numbers import UNIT
 
 # The axes always reach this far, so that nothing jumps while a session runs; beyond, they follow.
 PRESSURE_SPAN = [40, 180]
@@ -29,6 +34,14 @@ GREY = "#808a96"  # seen on both grounds
 # Whose limits are drawn, and on which axis: more lines than these would hide the curve.
 LIMITED = {Metric.HEART_RATE: "y", Metric.NIBP_SYSTOLIC: "y", Metric.SPO2: "y2"}
 ON_AXIS = LIMITED | {Metric.NIBP_DIASTOLIC: "y", Metric.NIBP_MEAN: "y", Metric.PULSE_RATE: "y"}
+# By uid, which signs are drawn where they were entered by hand.
+HAND = {
+    "hand-pulse": (Metric.HEART_RATE, Metric.PULSE_RATE),
+    "hand-nibp": (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC, Metric.NIBP_MEAN),
+    "hand-spo2": (Metric.SPO2,),
+}
+# Larger than the mark of an alarm, which may stand at the same value.
+BY_HAND = {"size": 13, "symbol": "diamond-open", "line": {"width": 2}}
 CONFIG = {"displayModeBar": False, "responsive": True}
 NAME_HEIGHT = 15  # px
 GAP_S = 10.0  # neighbours further apart are not joined: nothing is known of what lies between
@@ -44,7 +57,10 @@ class Mark:
 
 
 def live_figure() -> go.Figure:
-    """The trend of a running session, empty: live.js fills each trace that its ``meta`` names."""
+    """The trend of a running session, empty: live.js fills each trace that its ``meta`` names.
+
+    Those of HAND are filled by the page, with ``by_hand``: live.js does not know who entered what.
+    """
     return _figure(
         pulse={"meta": {"metric": Metric.HEART_RATE.value}},
         bars={"meta": {"cuff": "bar"}},
@@ -60,13 +76,16 @@ def session_figure(
     events: pd.DataFrame,
     limits: Sequence[AlarmLimit],
     zone: tzinfo | None,
+    entered: Sequence[Reading] = (),
 ) -> go.Figure:
     """A past session, from the frames of ``storage.review`` (trend, cuffs, alarms, events).
 
+    ``entered`` is what people measured by hand; of ``cuffs`` those of a monitor are drawn as such.
     What is missing stays missing: a gap is a gap in the line. Without an ECG the pulse of the
     oximeter is drawn, never a mixture of both. Times are shown in ``zone``.
     """
     pulse = "heart_rate" if trend["heart_rate"].notna().any() else "pulse_rate"
+    cuffs = cuffs[cuffs["source"] != Source.MANUAL.value]
     figure = _figure(
         pulse=_line(trend, pulse, zone) | {"name": NATURE[Metric(pulse)].label},
         bars=_bars(cuffs, zone),
@@ -74,10 +93,42 @@ def session_figure(
         saturation=_line(trend, "spo2", zone),
     )
     figure.add_traces([_onsets(alarms, priority, axis, zone) for priority, axis in ONSETS])
-    figure.update_layout(
-        annotated(event_marks(events), limits, lambda at: wording.day_and_second(at, zone))
-    )
+
+    def local(at: datetime) -> str:
+        return wording.day_and_second(at, zone)
+
+    points = by_hand(entered, local, zone)
+    figure.for_each_trace(lambda trace: trace.update(points.get(trace.uid, {})))
+    has_entries = any(of_trace["x"] for of_trace in points.values())
+    figure.update_layout(annotated(event_marks(events), limits, local, has_entries=has_entries))
     return figure
+
+
+def by_hand(
+    readings: Iterable[Reading], x: Callable[[datetime], Any], zone: tzinfo | None
+) -> dict[str, dict[str, list[Any]]]:
+    """What was entered by hand, as x, y and text of each trace of HAND; ``x`` turns a time into
+    one. Signs that have no axis here are left out."""
+    readings = [each for each in readings if each.observation.value is not None]
+    found: dict[str, dict[str, list[Any]]] = {}
+    for uid, metrics in HAND.items():
+        of_trace = [each for each in readings if each.observation.metric in metrics]
+        found[uid] = {
+            "x": [x(each.observation.observed_at) for each in of_trace],
+            "y": [each.observation.value for each in of_trace],
+            "text": [_plain(_entered(each, zone)) for each in of_trace],
+        }
+    return found
+
+
+def _entered(reading: Reading, zone: tzinfo | None) -> str:
+    """SYS 118 mmHg by hand, AB, entered 12:07."""
+    observation, entry = reading.observation, reading.entry
+    nature = NATURE[observation.metric]
+    words = f"{nature.label} {observation.value:g} {UNIT[nature.unit]} by hand"
+    if entry is None:
+        return words
+    return f"{words}, {entry.initials}, entered {wording.hour_minute(entry.at, zone)}"
 
 
 def event_marks(events: pd.DataFrame) -> list[Mark]:
@@ -184,11 +235,13 @@ def annotated(
     limits: Sequence[AlarmLimit],
     x: Callable[[datetime], Any],
     extent: Mark | None = None,
+    *,
+    has_entries: bool = False,
 ) -> dict[str, list[dict[str, Any]]]:
     """Bands, lines and their names, as a part of a Plotly layout; ``x`` turns a time into one.
 
     ``extent`` is a stretch that the axis covers whatever is measured: without a point it would
-    show the year 2000.
+    show the year 2000. With ``has_entries`` it says which points were entered by hand.
     """
     unseen = [{**_shape(extent, x), "opacity": 0}] if extent else []
     return {
@@ -207,8 +260,23 @@ def annotated(
                 "font": {"size": 12},
             }
             for mark, shift in zip(marks, _shifts(marks), strict=True)
-        ],
+        ]
+        + [LEGEND] * has_entries,
     }
+
+
+# Between the two plots, where nothing else is drawn.
+LEGEND: dict[str, Any] = {
+    "text": "◇ by hand",
+    "x": 0,
+    "xanchor": "left",
+    "xref": "paper",
+    "y": 0.295,
+    "yanchor": "middle",
+    "yref": "paper",
+    "showarrow": False,
+    "font": {"size": 12},
+}
 
 
 def _shifts(marks: Sequence[Mark]) -> list[int]:
@@ -289,7 +357,8 @@ def _figure(
     means: dict[str, Any],
     saturation: dict[str, Any],
 ) -> go.Figure:
-    """Four traces, each with what is particular to it: its data, or the name live.js fills."""
+    """Four traces, each with what is particular to it: its data, or the name live.js fills; and
+    those of HAND, empty."""
     empty: dict[str, Any] = {"x": [], "y": []}
     line: dict[str, Any] = {"mode": "lines", "connectgaps": False, "line": {"width": 1.8}}
     above = {"xaxis": "x", "yaxis": "y"}
@@ -321,6 +390,19 @@ def _figure(
                 uid="spo2",
                 name="SpO2",
                 hovertemplate="%{y:.0f} %<extra>SpO2</extra>",
+            ),
+            *(
+                go.Scatter(
+                    **empty,
+                    xaxis="x",
+                    yaxis=ON_AXIS[metrics[0]],
+                    uid=uid,
+                    name="by hand",
+                    mode="markers",
+                    marker=BY_HAND,
+                    hovertemplate="%{text}<extra></extra>",
+                )
+                for uid, metrics in HAND.items()
             ),
         ]
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
+from uuid import UUID
 
 import pandas as pd
 
 from clinical.catalog.loader import load_preset
 from clinical.phases import SessionPhase
+from clinical.record import Entry, Reading
+from clinical.vitals import Metric, Observation, Quality, Source
 from dashboard.views import review
 from storage.review import TIME
 from tests.dashboard.test_views_board import parts, words
@@ -29,11 +33,17 @@ ALARM = ["onset", "duration_s", "priority", "metric", "direction", "limit", "tex
 TIMES = ("onset", "acknowledged", "reset", "confirmed")
 NAN = float("nan")
 EVENT = ["at", "until", "kind", "what", "text", "by"]
-MONITOR = ["name", "proof", "beside"]
+MONITOR = ["name", "proof", "since", "until", "by", "beside"]
+DEVICE = ["monitor", "model", "serial", "version", "since", "is_bound", "by", "clock_first_s",
+          "clock_worst_s"]  # fmt: skip
 ANSWER = ["item", "answer", "by", "at", "evidence", "note", "is_replaced"]
 SESSION = ["public_id", "started", "chair", "patient", "phase", "infusion_number",
            "series_length", "duration_min", "peak_systolic_mmhg", "peak_heart_rate_bpm",
            "min_spo2_pct", "alarms_high", "alarms_medium", "alarms_low"]  # fmt: skip
+
+
+TREND = frame(["at", "heart_rate", "pulse_rate", "spo2", "quality", "monitor"], times=("at",))
+CUFFS = frame(["at", "systolic_mmhg", "diastolic_mmhg", "mean_mmhg", "source"], times=("at",))
 
 
 def past(**more: object) -> review.Past:
@@ -53,7 +63,7 @@ def past(**more: object) -> review.Past:
         "events": frame(EVENT),
         "answers": frame(ANSWER),
         "signatures": [],
-        "monitors": frame(MONITOR, ("ivy450c", "capture", 12)),
+        "monitors": frame(MONITOR, ("ivy450c", "capture", NONE, NONE, None, 12)),
         "items": {"gait": "Walks steadily"},
         "limits": load_preset("ketamine-adult").limits,
     }
@@ -155,3 +165,53 @@ def test_a_session_says_what_it_was_read_from_and_how_far_that_was_proven():
     assert "reads bytes taken from a real monitor, never tried at one" in page
     assert "12" in page
     assert "The record does not say which." in shown(monitors=frame(MONITOR))
+    assert "all the time" in page
+
+
+def test_a_monitor_that_came_or_went_in_mid_session_says_when_and_by_whom():
+    rows = [
+        ("ge-dri", "capture", NONE, AT, None, 0),
+        ("ivy450c", "bench", AT, AT + pd.Timedelta(minutes=2), "kim", 0),
+        ("nellcor", "", NONE, NONE, None, 3),
+    ]
+    page = shown(monitors=frame(MONITOR, *rows, times=("since", "until")))
+    assert "until 14:05:09" in page
+    assert "from 14:05:09 to 14:07:09" in page
+    assert "put there by kim" in page
+    assert "tried at a real monitor on a bench" in page
+    assert "all the time" not in page
+
+
+def test_a_device_says_who_it_is_who_confirmed_it_and_how_its_clock_goes():
+    rows = [
+        ("dinamap", "V100", "SN-1", "R1A", AT, True, None, 2.04, -372.0),
+        ("dinamap", "V100", "SN-2", "", AT, False, None, 0.01, NAN),
+        ("dinamap", "V100", "SN-2", "", AT, True, "kim", NAN, NAN),
+    ]
+    page = shown(devices=frame(DEVICE, *rows, times=("since",)))
+    for part in ("V100, no. SN-1", "R1A", "2026-03-14 14:05", "2.0 s ahead", "6 min 12 s behind",
+                 review.FIRST, "nobody: not recorded", "right", "kim"):  # fmt: skip
+        assert part in page
+    assert "Confirmed by" not in shown()
+
+
+def test_what_was_entered_by_hand_is_one_line_an_entry():
+    entry = Entry("anna", "AB", AT + pd.Timedelta(minutes=2))
+    values = {Metric.NIBP_SYSTOLIC: 118.0, Metric.NIBP_DIASTOLIC: 78.0, Metric.TEMPERATURE_1: 37.2}
+    entered = [
+        Reading(
+            UUID(int=1), Observation(sign, value, Quality.VALID, AT, Source.MANUAL), entry=entry
+        )
+        for sign, value in values.items()
+    ]
+    entered.append(replace(entered[0], entry=None))
+    drawn = review.session(past(entered=entered, trend=TREND, cuffs=CUFFS), UTC)
+    sections = (part for part in parts(drawn) if type(part).__name__ == "Section")
+    (section,) = (part for part in sections if "Entered by hand" in words(part))
+    head, whole, lost = (each for each in parts(section) if type(each).__name__ == "Tr")
+    assert words(head).startswith("Measured")
+    for part in ("14:05:09", "SYS 118 mmHg, DIA 78 mmHg, T1 37.2 °C", "AB",
+                 "14:07:09", "anna"):  # fmt: skip
+        assert part in words(whole)
+    assert review.NONE in words(lost)
+    assert "Entered by hand" not in shown()

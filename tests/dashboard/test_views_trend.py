@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pandas as pd
 
 from clinical.alarms import AlarmLimit, AlarmPriority, Operator
-from clinical.vitals import Metric
+from clinical.record import Entry, Reading
+from clinical.vitals import Metric, Observation, Quality, Source
 from dashboard.views import trend
 from storage.review import TIME
 
@@ -48,7 +51,15 @@ def vitals(seconds: list[float], **columns: list[float | None]) -> pd.DataFrame:
 def cuffs(*rows: tuple[float, float | None, float | None, float | None]) -> pd.DataFrame:
     names = ["systolic_mmhg", "diastolic_mmhg", "mean_mmhg"]
     frame = pd.DataFrame([row[1:] for row in rows], columns=names).astype("float64")
-    return frame.assign(at=at(*(row[0] for row in rows)))
+    return frame.assign(at=at(*(row[0] for row in rows)), source="nibp")
+
+
+def by_hand(second: float, metric: Metric, value: float | None, initials: str = "AB") -> Reading:
+    """Measured at ``second``, entered two minutes later."""
+    measured_at = AT + timedelta(seconds=second)
+    observation = Observation(metric, value, Quality.VALID, measured_at, Source.MANUAL)
+    entry = Entry("anna", initials, measured_at + timedelta(minutes=2))
+    return Reading(UUID(int=1), observation, entry=entry)
 
 
 def alarms(*rows: tuple[float, str, str, float, str]) -> pd.DataFrame:
@@ -63,9 +74,9 @@ def events(*rows: tuple[float, float | None, str, str]) -> pd.DataFrame:
     return frame.assign(at=at(*(row[0] for row in rows)), until=pd.Series(until).astype(TIME))
 
 
-def figure(**given: pd.DataFrame):
+def figure(**given):
     frames = {"trend": vitals([]), "cuffs": cuffs(), "alarms": alarms(), "events": events()}
-    return trend.session_figure(**frames | given, limits=LIMITS, zone=UTC)
+    return trend.session_figure(**{"limits": LIMITS, "zone": UTC} | frames | given)
 
 
 def trace(drawn, uid: str):
@@ -74,13 +85,15 @@ def trace(drawn, uid: str):
 
 def test_the_live_figure_is_empty_and_names_what_live_js_fills():
     drawn = trend.live_figure()
-    assert [len(each.x) for each in drawn.data] == [0, 0, 0, 0]
+    assert {len(each.x) for each in drawn.data} == {0}
     assert {str(each.meta) for each in drawn.data} == {
         "{'cuff': 'bar'}",
         "{'metric': 'nibp_mean'}",
         "{'metric': 'heart_rate'}",
         "{'metric': 'spo2'}",
+        "None",
     }
+    assert {each.uid for each in drawn.data if each.meta is None} == {*trend.HAND}
     assert drawn.layout.uirevision == "always"
 
 
@@ -180,4 +193,50 @@ def test_names_that_would_cover_each_other_stand_on_two_lines():
 
 
 def test_an_empty_session_is_an_empty_figure():
-    assert [len(each.x) for each in figure().data[:4]] == [0, 0, 0, 0]
+    assert {len(each.x) for each in figure().data} == {0}
+
+
+def test_what_was_entered_by_hand_is_an_open_diamond_that_says_by_whom():
+    entered = [
+        by_hand(0, Metric.NIBP_SYSTOLIC, 118),
+        by_hand(0, Metric.NIBP_DIASTOLIC, 78),
+        by_hand(60, Metric.SPO2, 95),
+        by_hand(70, Metric.PULSE_RATE, 71.5),
+        by_hand(80, Metric.TEMPERATURE_1, 37.2),
+    ]
+    drawn = figure(trend=vitals([0, 1], spo2=[97, 97]), entered=entered)
+    pressures, saturation = trace(drawn, "hand-nibp"), trace(drawn, "hand-spo2")
+    assert list(pressures.y) == [118, 78]
+    assert list(pressures.x) == ["2026-03-14 12:00:00"] * 2
+    assert pressures.text[0] == "SYS 118 mmHg by hand, AB, entered 12:02"
+    assert (list(saturation.y), saturation.yaxis) == ([95], "y2")
+    assert trace(drawn, "hand-pulse").text == ("PR 71.5 /min by hand, AB, entered 12:03",)
+    for uid in trend.HAND:
+        assert trace(drawn, uid).mode == "markers", "no line joins what nobody measured between"
+        assert trace(drawn, uid).marker.symbol == "diamond-open"
+    assert list(trace(drawn, "spo2").y) == [97, 97], "nor is it a part of what was measured"
+
+
+def test_a_pressure_by_hand_is_no_stroke_of_a_monitors_cuff():
+    both = cuffs((0, 120, 80, 93), (300, 131, 82, 98)).assign(source=["nibp", "manual"])
+    drawn = figure(cuffs=both, entered=[by_hand(300, Metric.NIBP_MEAN, 98)])
+    assert list(trace(drawn, "nibp-bar").y) == [120, 80, None]
+    assert list(trace(drawn, "nibp-mean").y) == [93]
+    assert list(trace(drawn, "hand-nibp").y) == [98]
+
+
+def test_the_legend_tells_what_an_open_diamond_is_where_there_is_one():
+    def texts(drawn):
+        return [each.text for each in drawn.layout.annotations]
+
+    assert "◇ by hand" in texts(figure(entered=[by_hand(0, Metric.SPO2, 95)]))
+    assert not texts(figure(entered=[by_hand(0, Metric.TEMPERATURE_1, 37)])), "has no axis"
+
+
+def test_initials_are_not_read_as_markup_and_a_lost_entry_is_no_one():
+    texts = trend.by_hand([by_hand(0, Metric.SPO2, 95, "<b>")], lambda at: 0, UTC)
+    assert texts["hand-spo2"]["text"] == ["SpO2 95 % by hand, &lt;b&gt;, entered 12:02"]
+    old = replace(by_hand(0, Metric.SPO2, 95), entry=None)
+    drawn = trend.by_hand([old], lambda at: 0, UTC)
+    assert drawn["hand-spo2"] == {"x": [0], "y": [95], "text": ["SpO2 95 % by hand"]}
+    assert drawn["hand-nibp"] == {"x": [], "y": [], "text": []}
