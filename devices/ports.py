@@ -42,6 +42,11 @@ PTY_FOLDERS = ("/dev/pts/", "/dev/ttys")  # Linux, macOS
 class Port(Protocol):
     """An open line. All methods raise OSError when it is gone."""
 
+    @property
+    def device(self) -> str:
+        """What was opened: ``/dev/ttyUSB1``, ``COM3``, ``socket://host:port``."""
+        ...
+
     def read(self) -> bytes:
         """What has arrived, as soon as anything has; b"" if nothing did for a while."""
         ...
@@ -68,6 +73,10 @@ class SocketAddress:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"socket://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,7 @@ class SerialPort:
     def __init__(self, device: str, settings: LineSettings, read_within_s: float) -> None:
         # A pseudo-terminal has no parity and no RTS, and refuses to be set to either.
         is_pty = os.path.realpath(device).startswith(PTY_FOLDERS)
+        self.device = device
         with _os_errors():
             self._serial = serial.Serial(
                 device,
@@ -159,6 +169,7 @@ class SocketPort:
 
     def __init__(self, address: SocketAddress, read_within_s: float) -> None:
         where = (address.host, address.port)
+        self.device = str(address)
         self._socket = socket.create_connection(where, timeout=CONNECT_WITHIN_S)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,15 +6,19 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from math import inf
 from queue import SimpleQueue
 from threading import Event, Thread
 
 from clinical.clock import Clock
-from clinical.links import CuffOrder, LinkEvent, LinkState
+from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent, LinkState
+from devices.account import Account
 from devices.link import Frame, SerialLink
 from devices.ports import OpenPort, describe_loss, describe_open_error, open_port, parse_port
 from devices.registry import ProtocolEntry
+from devices.report import LineReport
+from devices.tap import Guarded, Tap
 
 # A device that comes back is live again within 2 s: the wait, then its first record after 1 s.
 FIRST_WAIT_S = 0.5
@@ -25,14 +29,18 @@ STOP_WITHIN_S = 5.0  # real s; a connection that nobody answers takes 2 s to giv
 
 log = logging.getLogger(__name__)
 
+# What a line tells of: its own state, frames, who is at the other end, and that one's clock.
+Told = LinkEvent | Frame | Identified | ClockRead
+
 
 class Supervisor:
     """One chair's line, on a thread of its own between ``start`` and ``stop``.
 
-    ``emit`` is called on that thread with every change of the line and every frame that has
-    observations; it should not block, and what it raises is logged and dropped. ``ids`` must
-    differ between any two supervisors whose readings meet in one record: measurement ids are
-    ``ids-n1``, ``ids-n2``, ... All waits are divided by the clock's speed.
+    ``emit`` is called on that thread with every change of the line, every frame that has
+    observations, and before it who the monitor says it is, where that is news; it should not block,
+    and what it raises is logged and dropped. ``ids`` must differ between any two supervisors whose
+    readings meet in one record: measurement ids are ``ids-n1``, ``ids-n2``, ... ``zone`` is that
+    of the monitors' clocks (None: the computer's). All waits are divided by the clock's speed.
     A stop is no change of the line: nothing is emitted for it.
     Raises ValueError for a ``port`` that names none.
     """
@@ -43,10 +51,13 @@ class Supervisor:
         port: str,
         protocol: ProtocolEntry,
         clock: Clock,
-        emit: Callable[[LinkEvent | Frame], None],
+        emit: Callable[[Told], None],
         open_port: OpenPort = open_port,
         baud: int | None = None,
         ids: str = "",
+        listen_only: bool = False,
+        tap: Tap | None = None,
+        zone: tzinfo | None = None,
     ) -> None:
         parse_port(port)
         self._name = name
@@ -57,6 +68,11 @@ class Supervisor:
         self._deliver = emit
         self._open_port = open_port
         self._ids = ids
+        self._is_listen_only = listen_only
+        self._tap = None if tap is None else Guarded(tap, name)
+        self._zone = zone
+        self._account = Account()
+        self._since: datetime | None = None
         # These outlive the port: what was told before the cable was pulled is not news after it.
         self._decoder = protocol.decoder()
         self._talk = protocol.talk()
@@ -76,14 +92,41 @@ class Supervisor:
         """Seconds between records, as the monitor was asked last."""
         return self._talk.interval_s
 
+    @property
+    def listen_only(self) -> bool:
+        """Whether nothing is written, not even at the end. Set it from any thread: what is being
+        said is finished. Where it ends, the conversation begins anew."""
+        return self._is_listen_only
+
+    @listen_only.setter
+    def listen_only(self, is_on: bool) -> None:
+        self._is_listen_only = is_on
+
+    @property
+    def report(self) -> LineReport:
+        """How the line does now; from any thread."""
+        state, detail = self._told or (LinkState.CONNECTING, "")
+        line = LineReport(
+            state=state,
+            detail=detail,
+            since=self._since,
+            port=self._port,
+            device="",
+            settings=str(self._settings),
+            is_listen_only=self._is_listen_only,
+        )
+        return self._account.add_to(line, self._clock.monotonic())
+
     def order(self, order: CuffOrder) -> None:
         """Have the monitor's cuff worked, from any thread. Where no port is open a start is
         dropped; a cancel is said once more on a port that opens within CANCEL_HOLDS_S.
 
-        Raises ValueError for a protocol that cannot.
+        Raises ValueError for a protocol that cannot, and for a line that is only listened to.
         """
         if not self._protocol.works_cuff:
             raise ValueError(f"{self._protocol.title} does not let its cuff be worked")
+        if self._is_listen_only:
+            raise ValueError(f"{self._name} is only listened to: nothing is said to the monitor")
         if order is CuffOrder.CANCEL:
             self._cancelled_s = self._clock.monotonic()
         self._orders.put(order)
@@ -119,28 +162,41 @@ class Supervisor:
         except OSError as error:
             self._tell(LinkState.DISCONNECTED, describe_open_error(error, self._port))
             return False
+        at, at_s = self._clock.now(), self._clock.monotonic()
+        self._account.opened(port.device, at, at_s)
+        if self._tap is not None:
+            self._tap.opened(port.device, at, at_s)
         link = SerialLink(
             *(port, self._protocol, self._decoder, self._talk, self._clock),
             tell=self._tell,
             emit=self._emit,
             ids=self._ids,
             orders=self._orders,
+            account=self._account,
+            is_muted=lambda: self._is_listen_only,
+            tap=self._tap,
+            zone=self._zone,
         )
         while not self._orders.empty():  # asked for while nothing was heard
             self._orders.get()
         if self._clock.monotonic() - self._cancelled_s <= CANCEL_HOLDS_S:
             self._orders.put(CuffOrder.CANCEL)
+        reason = ""
         try:
             link.run(self._stop)
         except OSError as error:
             log.info("link %s: %s", self._name, error)
-            self._tell(LinkState.DISCONNECTED, describe_loss(self._port))
+            reason = describe_loss(self._port)
         except Exception:
             log.exception("link %s", self._name)
-            self._tell(LinkState.DISCONNECTED, "A fault inside Vigil; it tries again. See the log.")
+            reason = "A fault inside Vigil; it tries again. See the log."
         finally:
             with suppress(OSError):
                 port.close()
+        if reason:
+            self._tell(LinkState.DISCONNECTED, reason)
+        if self._tap is not None:
+            self._tap.closed(reason, self._clock.now(), self._clock.monotonic())
         return link.is_proven
 
     def _tell(self, state: LinkState, detail: str) -> None:
@@ -149,9 +205,12 @@ class Supervisor:
         is_reason_news = state is LinkState.DISCONNECTED
         if told is not None and told[0] is state and (told[1] == detail or not is_reason_news):
             return
-        self._emit(LinkEvent(state, self._clock.now(), detail))
+        self._since = self._clock.now()
+        if self._tap is not None:
+            self._tap.told(state, detail, self._since, self._clock.monotonic())
+        self._emit(LinkEvent(state, self._since, detail))
 
-    def _emit(self, fact: LinkEvent | Frame) -> None:
+    def _emit(self, fact: Told) -> None:
         """An engine that raises must not take the line down with it."""
         try:
             self._deliver(fact)

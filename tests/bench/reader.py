@@ -11,13 +11,12 @@ import threading
 import time
 from threading import Semaphore
 
-from clinical.links import LinkEvent
 from dashboard.clock import SteadyClock
 from devices.link import Frame
 from devices.ports import Port, open_port
 from devices.protocols.line import LineSettings
 from devices.registry import PROTOCOLS
-from devices.supervisor import Supervisor
+from devices.supervisor import Supervisor, Told
 from tests.bench.child import end_with_parent, tell
 
 WITHIN_S = 10.0
@@ -34,12 +33,13 @@ class Counted:
             *(name, port, PROTOCOLS[name], SteadyClock(), self._emitted), open_port=self._open
         )
 
-    def _emitted(self, fact: LinkEvent | Frame) -> None:
+    def _emitted(self, fact: Told) -> None:
         self.frames += isinstance(fact, Frame)
 
     def _open(self, text: str, settings: LineSettings, read_within_s: float) -> Port:
         self._port = open_port(text, settings, read_within_s)
         self.write, self.close = self._port.write, self._port.close
+        self.device = self._port.device
         self._opened.release()
         return self
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from clinical.links import LinkEvent
+from devices.link import Frame
 
 START = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 WITHIN_S = 10  # no test waits that long; one that fails should say so and not hang
@@ -36,6 +37,8 @@ class ScriptedPort:
 
     At the script's end it goes on in silence, or sets ``stop`` where one is given.
     """
+
+    device = "/dev/ttyUSB0"
 
     def __init__(
         self, clock: HandClock, script: Iterable[bytes | float | OSError], stop: Event | None = None
@@ -91,10 +94,23 @@ class Heard:
                 return fact
 
     def until_frame(self):
-        while isinstance(fact := self.next(), LinkEvent):
+        return self.until_a(Frame)
+
+    def until_a(self, kind):
+        while not isinstance(fact := self.next(), kind):
             pass
         return fact
 
     @property
     def states(self) -> list:
         return [fact.state for fact in self.all if isinstance(fact, LinkEvent)]
+
+
+class Recorded:
+    """A tap that keeps what it is told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *told: self.calls.append((name, *told[:-2]))

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import serial
@@ -17,9 +17,10 @@ from clinical.links import LinkEvent, LinkState
 from devices.link import Frame
 from devices.protocols.ge_dri import request_frame
 from devices.registry import PROTOCOLS
+from devices.report import TAIL
 from devices.supervisor import Supervisor
 from tests.devices import ge_frames as ge
-from tests.devices.lines import WITHIN_S, HandClock, Heard, ScriptedPort
+from tests.devices.lines import START, WITHIN_S, HandClock, Heard, Recorded, ScriptedPort
 
 GE = PROTOCOLS["ge-dri"]
 ASK, STOP = request_frame(1, 0), request_frame(0, 0)
@@ -51,6 +52,11 @@ class Bench:
             raise script
         self.ports.append(ScriptedPort(self.clock, script))
         return self.ports[-1]
+
+    def until(self, claim):
+        """Wait for ``claim``; the test's own limit bounds it."""
+        while not claim():
+            threading.Event().wait(0.001)
 
     def __enter__(self):
         self.supervisor.start()
@@ -185,6 +191,60 @@ def test_stop_says_goodbye_closes_leaves_no_thread_and_may_be_repeated():
 def test_a_port_that_is_none_is_refused_before_anything_starts():
     with pytest.raises(ValueError, match="expected a port such as"):
         Supervisor("chair 1", "ttyUSB0", GE, HandClock(), print)
+
+
+def test_a_report_tells_how_the_line_does():
+    with Bench([0.1, ge.WORKED, b"~~noise~", 1.0, ge.WORKED, GONE], [2.0]) as bench:
+        bench.heard.until(DISCONNECTED)
+    report = bench.supervisor.report
+    assert (report.port, report.device) == ("/dev/ttyUSB0", "/dev/ttyUSB0")
+    assert report.settings == "19200 baud, 8E1, RTS/CTS"
+    assert (report.received, report.frames) == (2 * len(ge.WORKED) + 8, 2)
+    assert report.last_good_at == START + timedelta(seconds=1.1)
+    assert report.opened >= 1
+    assert report.tail == (ge.WORKED + b"~~noise~" + ge.WORKED)[-TAIL:]
+    assert not report.is_listen_only
+
+
+def test_a_report_before_anything_happened_has_nothing_in_it():
+    report = Bench([]).supervisor.report
+    assert (report.state, report.since, report.opened) == (CONNECTING, None, 0)
+    assert (report.frames_per_s, report.damaged_share, report.last_good_at) == (0, 0, None)
+
+
+def test_a_line_that_is_listened_to_is_asked_again_when_that_ends():
+    with Bench([ge.WORKED], listen_only=True) as bench:
+        bench.heard.until_frame()
+        assert bench.supervisor.report.is_listen_only
+        assert bench.ports[0].written == []
+        bench.supervisor.listen_only = False
+        bench.until(lambda: bench.ports[0].written)
+        bench.supervisor.listen_only = True
+    assert bench.ports[0].written == [STOP + ASK]
+
+
+class Broken:
+    """A tap of which every call raises."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"a tap's fault in {name}")
+
+
+def test_a_tap_that_raises_is_logged_and_takes_nothing_down(caplog):
+    with caplog.at_level(logging.ERROR), Bench([ge.WORKED], tap=Broken()) as bench:
+        bench.heard.until_frame()
+    assert "a tap's fault in told" in caplog.text
+
+
+def test_a_tap_is_told_of_the_port_and_of_each_change():
+    tap = Recorded()
+    with Bench([0.1, ge.WORKED, GONE], [], tap=tap) as bench:
+        bench.heard.until(DISCONNECTED)
+    names = [call[0] for call in tap.calls]
+    assert names[:8] == [
+        "told", "opened", "asked", "sent", "received", "told", "told", "closed",
+    ]  # fmt: skip
+    assert tap.calls[1] == ("opened", "/dev/ttyUSB0")
 
 
 # With real lines: what only the operating system can show.

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 
 from clinical.commands import OutcomeKind
-from clinical.links import LinkEvent, LinkState
+from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from clinical.monitor import Observed
 from clinical.phases import SessionPhase
 from clinical.record import AlarmEvent, Fact
@@ -118,7 +118,9 @@ def replayed(
             told.append(state)
             chair.step(LinkEvent(state, cable.now(), detail), cable.now())
 
-    def emit(frame: Frame) -> None:
+    def emit(frame: Frame | Identified | ClockRead) -> None:
+        if not isinstance(frame, Frame):
+            return
         seen = Observed(frame.observations, frame.received_at, talk.interval_s, alarms=frame.alarms)
         chair.step(seen, cable.now())
 
