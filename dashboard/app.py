@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.backends import _fastapi
 from dash.development.base_component import Component
 from fastapi import FastAPI
@@ -44,6 +44,7 @@ from dashboard.views import sound, wording
 from dashboard.views.not_found import not_found
 
 LOCATION, PAGE, PAGE_TITLE, NOT_LIVE = "location", "page", "page-title", "not-live"
+PLACES = "places"
 BANNER, BANNER_MORE, SOUND_OFF = "alarm-banner", "alarm-banner-more", "sound-off"
 LAST_HEARD = "last-heard"
 
@@ -222,6 +223,21 @@ def _register_router(app: Dash, services: Services, pages: Sequence[Page]) -> No
                 return content, f"{page.TITLE} – {services.site.clinic}"
         return not_found(path), f"Not found – {services.site.clinic}"
 
+    @app.callback(
+        Output(PAGE, "children", allow_duplicate=True),
+        Output(PLACES, "children"),
+        Input(ids.ARRANGED, "data"),
+        State(LOCATION, "pathname"),
+        prevent_initial_call=True,
+    )
+    async def arranged(_arranged: str | None, pathname: str | None) -> tuple[Any, list[Component]]:
+        """The clinic has other chairs: the board is made anew, and the page of a chair that is
+        gone. On any other page somebody may be writing."""
+        path, content = unquote(pathname or "/"), no_update
+        if path == "/" or not await is_there(services, pages, path):
+            content, _title = await show(path)
+        return content, _places(services.site)
+
     app.clientside_callback(
         "title => { if (title) document.title = title; }", Input(PAGE_TITLE, "data")
     )
@@ -239,10 +255,11 @@ def shell(site: Site) -> Component:
             dcc.Location(id=LOCATION, refresh="callback-nav"),
             dcc.Store(id=PAGE_TITLE),
             dcc.Store(id=ids.LIVE_EVENT),  # set by live.js
+            dcc.Store(id=ids.ARRANGED),
             html.Div(id=NOT_LIVE, role="alert", hidden=True, style=NOT_LIVE_STYLE),
             header(site),
             strip(),
-            html.Main(id=PAGE),
+            html.Main(id=PAGE, **{"data-arranged": site.arranged}),
             *sound.carried(),
         ],
     )
@@ -276,7 +293,7 @@ def header(site: Site) -> Component:
         style=BAR_STYLE,
         children=[
             dcc.Link(site.clinic, href="/", style={**LINK_STYLE, "fontWeight": 700}),
-            _places(site),
+            html.Nav(_places(site), id=PLACES, style={"display": "flex"}),
             *([html.Strong("SIMULATED DATA", style=SIMULATED_STYLE)] if site.is_simulated else []),
             html.Span(SECONDARY, style={"flex": 1, "color": "var(--dim)", "lineHeight": 1.25}),
             dmc.ColorSchemeToggle(
@@ -292,18 +309,18 @@ def header(site: Site) -> Component:
     )
 
 
-def _places(site: Site) -> Component:
+def _places(site: Site) -> list[Component]:
     """Where one can go. Of many chairs none is listed: the board is the better list."""
     chairs = site.chairs if len(site.chairs) <= CHAIRS_IN_BAR else ()
     places = [("Board", "/", "All chairs")]
     places += [(str(number), f"/chair/{number}", name) for number, name in chairs]
     places += [("Alarms", "/alarms", "The alarms of all chairs")]
     places += [("Review", "/review", "Past sessions"), ("Presets", "/presets", "Alarm limits")]
+    places += [("Monitors", "/monitors", "How each line does, and what is wired where")]
     actor = current_actor()
     if actor and actor.role is Role.DIRECTOR:
         places += [("Screens", "/screens", "The screens on the wall")]
-    links = [dcc.Link(word, href=path, title=why, style=LINK_STYLE) for word, path, why in places]
-    return html.Nav(links, style={"display": "flex"})
+    return [dcc.Link(word, href=path, title=why, style=LINK_STYLE) for word, path, why in places]
 
 
 def _person(actor: Actor | None) -> list[Component]:

@@ -13,6 +13,7 @@ Id = dict[str, Any]
 LIVE_ROOT = "live-root"
 LIVE_EVENT = "live-event"
 LOCATION = "location"
+ARRANGED = "arranged"  # set by live.js when the clinic has other chairs than the page was made of
 
 # The sound: what the shell asks and keeps, and the page on which it is tried out.
 SOUND_UNTESTED = "sound-untested"
@@ -46,6 +47,9 @@ WHAT_IF_FOUND = "what-if-found"
 # The page of the walls.
 SCREENS_LIST = "screens-list"
 SCREENS_TICK = "screens-tick"
+
+# The page of the monitors.
+MONITORS_TICK = "monitors-tick"
 
 # The presets.
 PRESET_FORM = "preset-form"
@@ -187,3 +191,23 @@ def preset_signed(name: Any, version: Any) -> Id:
 def preset_number(key: Any) -> Id:
     """The field of one number of a preset (clinical.catalog.edition)."""
     return {"type": "preset-number", "key": key}
+
+
+def monitor_part(name: Any) -> Id:
+    """A part of the monitors page that is drawn anew when what it says has changed."""
+    return {"type": "monitor-part", "name": name}
+
+
+def monitor_fold(about: Any) -> Id:
+    """The summary of a part that is opened by a click."""
+    return {"type": "monitor-fold", "about": about}
+
+
+def monitor_act(what: Any, about: Any) -> Id:
+    """A button of the monitors page: what it does, to which line, chair or port."""
+    return {"type": "monitor-act", "what": what, "about": about}
+
+
+def monitor_field(what: Any, about: Any) -> Id:
+    """A field that goes with the buttons about the same."""
+    return {"type": "monitor-field", "what": what, "about": about}

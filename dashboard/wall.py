@@ -30,6 +30,7 @@ from dashboard.screens import Screen, ScreenCookies, Screens, TooManyWait
 from dashboard.security import AS_SCREEN, TooManyTries, address_of
 from dashboard.services import Site
 from dashboard.sign_in import ICON
+from dashboard.views.board import NO_CHAIRS
 from dashboard.views.numbers import UNIT
 
 ASSETS = Path(__file__).parent / "assets"
@@ -178,7 +179,6 @@ code there. Then this screen shows the chairs by itself.</p>
 NOT_PAIRED = "This screen is not paired with the clinic and shows no chairs."
 REMOVED = "This screen was removed from the list, or its pairing ended. It shows no chairs."
 UNREACHABLE = "The record cannot be read just now. This screen tries again by itself."
-NO_CHAIRS = '<p class="lobby">No chairs yet: a director or clinician adds them under Monitors.</p>'
 SECONDARY = "Secondary display – the bedside monitor's own alarms stay primary."
 
 
@@ -213,7 +213,8 @@ def columns(chairs: int) -> tuple[int, int]:
 def _chairs(site: Site) -> str:
     numbers = [number for number, _name in site.chairs]
     lying, standing = columns(len(numbers))
-    tiles = "\n".join(_tile(number, name) for number, name in site.chairs) or NO_CHAIRS
+    tiles = "\n".join(_tile(number, name) for number, name in site.chairs)
+    tiles = tiles or f'<p class="dim">{escape(NO_CHAIRS)}</p>'
     return f"""<main id="live-root" class="wall" data-as="{AS_SCREEN}"
  data-chairs="{",".join(map(str, numbers))}" data-window="{WINDOW_S}" data-count="{len(numbers)}"
  data-hears="" style="--lying: {lying}; --standing: {standing}">

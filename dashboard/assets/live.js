@@ -22,7 +22,8 @@
   const STALE_S = 10, CUFF_GRACE_S = 120, CUFF_INTERVAL_S = 900;
   const TREND_EVERY_MS = 1000, TREND_POINTS = 3600;
   const SPARK_SPAN = 20; // a sparkline shows at least so many units, or noise looks like drama
-  const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s', 'audio', 'off'];
+  const PARTS = ['alarms', 'phase', 'link', 'session', 'recording', 'interval_s', 'audio', 'off',
+    'identity', 'by_hand'];
   const QUIET_PARTS = // no callback draws by them
     ['hr_source', 'monitors', 'remarks', 'name', 'sound', 'spo2_waits_ms'];
   const SOURCE = {ecg: 'ECG', spo2: 'from SpO2', pressure: 'from pressure', nibp: 'from cuff'};
@@ -138,7 +139,7 @@
       boot = message.boot;
       chairs.clear();
     }
-    if (message.snapshot) viewer = message.viewer;
+    if (message.snapshot) { viewer = message.viewer; compareChairs(message.arranged); }
     const wasLive = isLive;
     isLive = true;
     const news = message.snapshot || message.changes || {};
@@ -157,11 +158,19 @@
     askFrame();
   };
 
+  // A page that was made of other chairs than the clinic has now is told so, and made anew.
+  const compareChairs = arranged => {
+    const page = document.getElementById('page');
+    if (!page || page.dataset.arranged === arranged) return;
+    page.dataset.arranged = arranged;
+    window.dash_clientside?.set_props?.('arranged', {data: arranged});
+  };
+
   const chairOf = number => {
     if (!chairs.has(number)) {
       chairs.set(number, {number, latest: {}, series: {}, alarms: [], lead: [], worst: {},
         phase: null, link: null, session: null, recording: null, interval_s: null, name: null,
-        sound: null, audio: null, off: [], spo2_waits_ms: null});
+        sound: null, audio: null, off: [], spo2_waits_ms: null, identity: null, by_hand: {}});
     }
     return chairs.get(number);
   };
@@ -178,8 +187,10 @@
         insert(chair.series[metric], last + 1, null);
       }
     }
-    for (const [t, metric, value, quality] of parts.points || []) {
-      if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality};
+    for (const [t, metric, value, quality, isByHand] of parts.points || []) {
+      if (isByHand && !isCuff(metric)) continue; // it stands in for no measured value
+      if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality, isByHand};
+      if (isByHand) continue; // the page draws it apart
       insert(chair.series[metric] ??= {t: [], v: []}, t, value);
     }
     chair.news = PARTS.filter(
@@ -263,15 +274,34 @@
 
   const stateOf = (chair, metric, el) => {
     const point = chair.latest[metric];
-    if (!point || point.value === null) return 'none';
+    if (!point || point.value === null || chair.identity?.hidden.includes(metric)) return 'none';
     return isLive && ageS(point) <= staleAfterS(chair, metric, el) ? 'live' : 'stale';
   };
 
+  // What the screen shows of a sign, and where from. A value that a person entered is never live:
+  // of a continuous sign it is shown while no measured one is, and as long as a cuff's would be.
+  const seenOf = (chair, metric, el) => {
+    const point = chair.latest[metric], state = stateOf(chair, metric, el);
+    const entered = chair.by_hand[metric];
+    if (isCuff(metric)) {
+      const isMine = point?.isByHand && entered?.[0] === point.t;
+      const initials = isMine ? entered[2] : '';
+      return {point, state: point?.isByHand && state === 'live' ? 'manual' : state,
+        by: point?.isByHand ? `by hand ${initials}`.trim() : ''};
+    }
+    const isMeasured = state === 'live' || state === 'stale' && point.t >= (entered?.[0] ?? 0) ||
+      metric === 'heart_rate' && stateOf(chair, 'pulse_rate') === 'live';
+    if (!entered || isMeasured) return {point, state, by: ''};
+    const [t, value, initials] = entered, own = {t, value, quality: 'valid'};
+    return {point: own, state: isLive && ageS(own) <= staleAfterS(chair, 'nibp_') ? 'manual' : 'stale',
+      by: `by hand ${timeOfDay(t)} ${initials}`};
+  };
+
   const number = (el, chair) => {
-    const metric = el.dataset.metric, point = chair.latest[metric];
-    const state = stateOf(chair, metric, el);
+    const metric = el.dataset.metric, {point, state, by} = seenOf(chair, metric, el);
     say(el, state === 'none' ? '---' : rounded(metric, point.value));
     mark(el, 'data-state', state);
+    mark(el, 'data-source', by ? 'manual' : null);
     mark(el, 'data-age-s', point ? String(Math.floor(ageS(point))) : null);
     mark(el, 'data-quality', point && point.quality !== 'valid' ? point.quality : null);
     const isStandIn = metric === 'pulse_rate' && stateOf(chair, 'heart_rate') === 'none';
@@ -292,18 +322,25 @@
     return Math.max(0, serverNow() - (since ?? session.phase_since_ms));
   };
 
-  const lastCuff = ({latest}) => latest.nibp_systolic || latest.nibp_mean;
+  const lastCuff = chair => ['nibp_systolic', 'nibp_mean']
+    .filter(metric => !chair.identity?.hidden.includes(metric))
+    .map(metric => chair.latest[metric]).find(Boolean);
 
   const roles = {
-    'hr-source': (el, chair) => say(el, stateOf(chair, 'heart_rate') !== 'none'
+    'by-hand': (el, chair) => say(el, seenOf(chair, el.dataset.of).by),
+    'hr-source': (el, chair) => say(el, seenOf(chair, 'heart_rate').by ? ''
+      : stateOf(chair, 'heart_rate') !== 'none'
       ? SOURCE[chair.hr_source] || '' : stateOf(chair, 'pulse_rate') !== 'none' ? 'pulse, SpO2' : ''),
     from: (el, chair) => { // which of two monitors; the number says nothing where there is one
       const metric = el.dataset.of, isStandIn = stateOf(chair, metric) === 'none';
       const shown = metric === 'heart_rate' && isStandIn ? 'pulse_rate' : metric;
-      say(el, stateOf(chair, shown) === 'none' ? '' : chair.monitors?.[shown]?.[0] || '');
+      say(el, stateOf(chair, shown) === 'none' || seenOf(chair, metric).by ? '' : chair.monitors?.[shown]?.[0] || '');
     },
     remarks: (el, {remarks}) => say(el, (remarks || []).join(' · ')),
-    'cuff-time': (el, chair) => say(el, lastCuff(chair) ? timeOfDay(lastCuff(chair).t) : ''),
+    'cuff-time': (el, chair) => {
+      const cuff = lastCuff(chair);
+      say(el, cuff ? timeOfDay(cuff.t) : '');
+    },
     'cuff-age': (el, chair) => {
       const cuff = lastCuff(chair);
       say(el, cuff ? span(ageS(cuff)) : '');
@@ -364,10 +401,10 @@
       say(el, session && !session.is_approved ? 'Limits not signed' : ''),
     'no-baseline': (el, {session}) => say(el, session?.lacks_baseline ? 'no baseline' : ''),
     delta: (el, chair) => {
-      const metric = el.dataset.metric || el.dataset.of, state = stateOf(chair, metric);
+      const metric = el.dataset.metric || el.dataset.of, {point, state} = seenOf(chair, metric);
       const base = chair.session?.baseline?.[BASELINE[metric]];
       const has = base != null && state !== 'none';
-      const by = has ? Math.round(chair.latest[metric].value) - Math.round(base) : 0;
+      const by = has ? Math.round(point.value) - Math.round(base) : 0;
       say(el, !has ? '' : by > 0 ? `+${by}` : by < 0 ? `−${-by}` : '±0');
       mark(el, 'data-state', state);
     },
@@ -709,7 +746,9 @@
       x.push(xs); y.push(ys); which.push(i);
     });
     // Without a value the axes would be of the year 2000.
-    graph.style.visibility = y.some(values => values.some(v => v !== null)) ? '' : 'hidden';
+    const has = y.some(values => values.some(v => v !== null)) ||
+      graph.data.some(({uid, x: of}) => uid?.startsWith('hand-') && of?.length);
+    graph.style.visibility = has ? '' : 'hidden';
     // New values of x make Plotly forget the kind of axis, unless it is named beside them.
     if (which.length) window.Plotly.update(graph, {x, y}, {'xaxis.type': 'date'}, which);
     return true;

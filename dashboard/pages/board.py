@@ -69,5 +69,8 @@ def register(app: Dash, services: Services) -> None:
 def _if_changed(
     chairs: dict[int, ChairView], event: dict[str, Any] | None, chair: int
 ) -> ChairView | None:
-    """The chair where ``event`` names it: what has not changed is not to be drawn again."""
-    return chairs[chair] if event and chair in event["chairs"] else None
+    """The chair where ``event`` names it: what has not changed is not to be drawn again.
+
+    None, too, for one that is gone: the whole board is about to be made anew.
+    """
+    return chairs.get(chair) if event and chair in event["chairs"] else None

@@ -16,14 +16,16 @@ from dashboard.views import wording
 from dashboard.views.numbers import pressure, sparkline, vital, word
 
 SPARK_WINDOW_S = 900
+NO_CHAIRS = "No chairs yet: a director or clinician adds them under Monitors."
 
 
 def board(
     chairs: Sequence[ChairView], limits: Mapping[int, Sequence[AlarmLimit]], *, speed: float
 ) -> html.Div:
     """One tile a chair; ``limits`` are those in force, by chair."""
+    tiles = [tile(view, limits.get(view.chair, ())) for view in chairs]
     return html.Div(
-        [tile(view, limits.get(view.chair, ())) for view in chairs],
+        tiles or [html.P(NO_CHAIRS, className="dim")],
         id=ids.LIVE_ROOT,
         className="board",
         **{
