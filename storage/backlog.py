@@ -40,7 +40,7 @@ class Command:
 class Batch:
     """What one transaction writes: ``rare`` first (a session must be there before its vitals)."""
 
-    rare: list[RareFact | Command] = field(default_factory=list)
+    rare: list[RareFact | Reading | Command] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     vitals: list[Vitals] = field(default_factory=list)
     lost: list[Gap] = field(default_factory=list)  # what had to be given up before this try
@@ -57,13 +57,13 @@ class Backlog:
     """Facts in memory, at most ``capacity`` measured values; not safe between threads.
 
     Above it the oldest frames go first, then the oldest readings, and a Gap says so. Rare facts
-    never go.
+    never go; what a person entered by hand is one of them.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._values = 0
-        self._rare: deque[RareFact | Command] = deque()
+        self._rare: deque[RareFact | Reading | Command] = deque()
         self._readings: deque[Reading] = deque()
         self._vitals: deque[Vitals] = deque()
         self._lost: dict[UUID, tuple[datetime, datetime]] = {}
@@ -78,7 +78,7 @@ class Backlog:
                 case Vitals():
                     self._vitals.append(fact)
                     self._values += len(fact.observations)
-                case Reading():
+                case Reading(entry=None):
                     self._readings.append(fact)
                     self._values += 1
                 case _:

@@ -268,8 +268,8 @@ def annotated(
 # Between the two plots, where nothing else is drawn.
 LEGEND: dict[str, Any] = {
     "text": "◇ by hand",
-    "x": 0,
-    "xanchor": "left",
+    "x": 1,
+    "xanchor": "right",
     "xref": "paper",
     "y": 0.295,
     "yanchor": "middle",

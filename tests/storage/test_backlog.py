@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from clinical.record import Gap
+from clinical.record import ClockCompared, Gap
+from clinical.vitals import Metric
 from storage.backlog import RARE_AT_ONCE, SAMPLES_AT_ONCE, TOO_MUCH, Backlog, Command
-from tests.storage.made_up import NURSE, SESSION, after, alarm, cuff, frame, opened, phase
+from tests.storage.made_up import (
+    NURSE,
+    SESSION,
+    after,
+    alarm,
+    by_hand,
+    cuff,
+    frame,
+    heard,
+    opened,
+    phase,
+)
 
 OTHER = UUID(int=2)
 
@@ -27,6 +39,21 @@ def test_all_that_waits_is_taken_at_once_in_its_order():
     assert batch.is_all
     assert batch.rows == 10, "the command's own row is one of them"
     assert len(backlog) == 0
+
+
+def test_devices_clocks_and_what_a_hand_entered_wait_and_are_never_given_up():
+    backlog = Backlog(2)  # as many values as a frame has
+    unseated = heard(after(0), "SN-1", session=None)
+    clock = ClockCompared(None, 1, after(1), "dinamap", 2.0)
+    entered = [by_hand(2, Metric.SPO2, 95.0 + n) for n in range(4)]
+    rare = [unseated, clock, opened(), *entered]
+    backlog.add([*rare, frame(4), frame(5)])
+    batch = backlog.take()
+    assert batch.rare == rare
+    assert batch.vitals == [frame(5)]
+    assert not batch.readings
+    assert not backlog.put_back(batch)
+    assert backlog.take().rare == rare
 
 
 def test_a_long_backlog_goes_in_pieces():

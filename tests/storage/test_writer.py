@@ -17,7 +17,7 @@ from clinical.phases import SessionPhase
 from clinical.ports import CommitResult, RecorderState
 from clinical.record import AlarmChange, Gap
 from clinical.vitals import Metric
-from storage import audit, facts, observations
+from storage import audit, facts, identity, observations
 from storage.backlog import TOO_MUCH
 from storage.database import open_database
 from storage.models import AlarmEventRow, AuditRow, CommandRow
@@ -30,12 +30,14 @@ from tests.storage.made_up import (
     after,
     alarm,
     answered,
+    by_hand,
     cuff,
     frame,
     opened,
     phase,
     signed,
 )
+from tests.storage.made_up import heard as device
 
 NEVER_S = 3600.0  # the regular commit does not come in a test that waits for another
 WAIT_S = 10.0
@@ -198,6 +200,19 @@ def test_a_command_that_leaves_no_fact_is_written_too(writer, heard, database):
     ask(writer, heard)
     heard.wait(lambda heard: heard.results == [CommitResult.COMMITTED])
     assert len(audited(database)) == 1
+
+
+def test_what_a_person_confirms_at_an_empty_chair_or_enters_is_written_and_audited(
+    writer, heard, database
+):
+    writer.keep([opened()])
+    ask(writer, heard, device(T0, "SN-2", session=None, by="anna"))
+    ask(writer, heard, entered := by_hand(20, Metric.SPO2, 95.0))
+    heard.wait(lambda heard: heard.results == [CommitResult.COMMITTED] * 2)
+    with database.reading() as db:
+        assert identity.bound(db)[1, "dinamap"].serial == "SN-2"
+        assert observations.entered(db, session=SESSION) == [entered]
+    assert ["MonitorHeard" in entry.detail for entry in audited(database)] == [True, False]
 
 
 def test_facts_stay_in_the_order_they_came(writer, heard, database):
