@@ -14,6 +14,7 @@ COMPARED = 5  # records
 AGAIN_AFTER_S = 3600.0
 # What the alarm is raised beyond: a clock that was set by less is found within the hour.
 SET_BY_S = 5.0
+LOOKED_AT_S = 10.0  # how often, between two comparisons: whether it was set
 WHOLE_SECOND_S = 1.0  # most monitors tell no fraction: on average half of it has passed
 CONTINUOUSLY = frozenset(CONTINUOUS)  # a cuff reading carries the time at which it was taken
 
@@ -30,7 +31,7 @@ class MonitorClock:
         self._zone = zone
         self._seen: list[float] = []
         self._last_s: float | None = None  # the offset that was told last
-        self._due_s = -inf
+        self._due_s = self._look_s = -inf
 
     def heard(
         self, observations: Iterable[Observation], received_at: datetime, now_s: float
@@ -41,10 +42,13 @@ class MonitorClock:
         tenths of a second too low: by the time that a record takes on the line. ``received_at`` is
         aware UTC, ``now_s`` monotonic.
         """
+        if not self._seen and now_s < self._look_s:
+            return None
         said = next((one.device_time for one in observations if _is_of_now(one)), None)
         if said is None:
             return None
         offset_s = self._offset_s(said, received_at)
+        self._look_s = min(now_s + LOOKED_AT_S, self._due_s)
         is_due = now_s >= self._due_s
         if not is_due and not self._is_other(offset_s) and not self._seen:
             return None
@@ -55,6 +59,7 @@ class MonitorClock:
         if not is_due and not self._is_other(middle_s):
             return None
         self._last_s, self._due_s = middle_s, now_s + AGAIN_AFTER_S
+        self._look_s = now_s + LOOKED_AT_S
         return middle_s
 
     def _is_other(self, offset_s: float) -> bool:

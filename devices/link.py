@@ -93,6 +93,7 @@ class SerialLink:
         self._tap = tap
         self._asked_s: float | None = None
         self._clocks = MonitorClock(zone) if clock.speed == 1 else None
+        self._said: Identity | None = None  # in the last message that said anything
         self._who: Identity | None = None
         self._was_cuff_up: bool | None = None  # the first word of a port is news
         self._watch = Watch(protocol.settings, clock.monotonic())
@@ -107,8 +108,10 @@ class SerialLink:
         self.begin()
         while not stop.is_set():
             self.turn(self._port.read())
-        with suppress(OSError):  # it went away first; there is nobody to say goodbye to
-            self._say(self._talk.closing(), self._clock.monotonic())
+        goodbye = self._talk.closing()
+        if not self._was_muted:  # else there is no conversation to end
+            with suppress(OSError):  # it went away first; there is nobody to say goodbye to
+                self._say(goodbye, self._clock.monotonic())
 
     def begin(self) -> None:
         """What is to be done before the first read. Raises OSError."""
@@ -190,8 +193,9 @@ class SerialLink:
             if names:
                 self._account.not_read(names)
         said = self._protocol.identity(message) if self._protocol.identity else None
-        if said is None or said == NOBODY:
+        if said is None or said == self._said or said == NOBODY:
             return
+        self._said = said
         who = together(self._who, said)
         if who != self._who:
             self._who = who
