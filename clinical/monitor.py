@@ -451,14 +451,11 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
         )
         return state, Effects(outcome=(command, outcome))
     if is_at_once(command):
-        before, state = state, _folded(state, facts)
+        before, state = state, _folded(state, facts, now)
         order = _order_in(facts) or _cancel_of(before, facts, now)
         entered = [fact for fact in facts if isinstance(fact, Reading)]
-        if not entered:
-            return state, Effects(commit=(command, facts), order=order)
         cuff = by_hand.newest_cuff(before.session, entered) if before.session else ()
-        state = by_hand.taken(state, entered, now)
-        return state, Effects(commit=(command, facts), points=cuff)
+        return state, Effects(commit=(command, facts), points=cuff, order=order)
     return state, Effects(commit=(command, facts))
 
 
@@ -524,7 +521,7 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
             order, why_not = _started(state, ordered, now)
             if order is None:
                 return state, _not_started(state, command, ordered, why_not, now)
-        state = _folded(state, event.facts)
+        state = _folded(state, event.facts, now)
         if _are_limits_new(event):
             state = judging.rejudged(state, now)
         state, undone = open_alarms.undone(state, event.facts, now)
@@ -583,7 +580,7 @@ def is_at_once(command: Command) -> bool:
     return is_stop or is_cancel or isinstance(command, others)
 
 
-def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
+def _folded(state: ChairState, facts: Sequence[Fact], now: datetime) -> ChairState:
     session = state.session
     for fact in facts:
         if isinstance(fact, MonitorHeard):
@@ -601,7 +598,8 @@ def _folded(state: ChairState, facts: Sequence[Fact]) -> ChairState:
             session = fold(session, fact)
             if isinstance(fact, PhaseChanged) and not fact.phase.is_in_chair:
                 session = None
-    return replace(state, session=session)
+    entered = [fact for fact in facts if isinstance(fact, Reading)]
+    return by_hand.taken(replace(state, session=session), entered, now)
 
 
 # --- time -----------------------------------------------------------------------------------------
