@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from struct import Struct
@@ -123,14 +123,14 @@ class Stepped:
     ``now`` that the rules got.
 
     ``of`` is the time of what a line said, or of the facts of a command; ``monitor`` whose it was,
-    "" in a chair with one. ``is_on`` of a RecorderState: whether the record is being written.
+    "" in a chair with one; ``more`` what is needed beside, plain JSON.
     """
 
     what: str
     at: datetime
     of: datetime | None = None
     monitor: str = ""
-    is_on: bool = True
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,10 @@ def packed(entry: Entry) -> bytes:
             kind, payload = RECEIVED, data
         case Sent(data, _at, at_s):
             kind, payload = SENT, data
-        case Stepped(what, _at, of, monitor, is_on):
+        case Stepped(what, _at, of, monitor, more):
             when = "" if of is None else str(to_us(of))
-            kind, payload = STEPPED, f"{what}|{when}|{monitor}|{is_on:d}".encode()
+            beside = json.dumps(more, ensure_ascii=False) if more else ""
+            kind, payload = STEPPED, f"{what}|{when}|{monitor}|{beside}".encode()
         case Opened(device, _at, at_s):
             kind, payload = OPENED, device.encode()
         case Told(state, detail, _at, at_s):
@@ -202,8 +203,9 @@ def _unpacked(kind: int, us: int, at_s: float, payload: bytes) -> Entry | None:
         return Sent(payload, at, at_s)
     text = payload.decode()
     if kind == STEPPED:
-        what, of, monitor, is_on = text.split("|")
-        return Stepped(what, at, from_us(int(of)) if of else None, monitor, is_on == "1")
+        what, of, monitor, more = text.split("|", 3)
+        when = from_us(int(of)) if of else None
+        return Stepped(what, at, when, monitor, json.loads(more) if more else {})
     if kind == OPENED:
         return Opened(text, at, at_s)
     if kind == TOLD:
@@ -256,7 +258,7 @@ def _header(file: Path, found: _Block | Damaged | None) -> Header:
     plain = json.loads(found.payload)
     if plain.get("format") != 1:
         raise NoCapture(f"{file.name} is of format {plain.get('format')}, expected 1")
-    return Header(**{field.name: plain[field.name] for field in fields(Header)})
+    return Header(**{each.name: plain[each.name] for each in fields(Header)})
 
 
 def read(file: Path) -> Iterator[Entry | Damaged]:

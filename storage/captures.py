@@ -449,10 +449,17 @@ def step_of(event: Event, now: datetime) -> Entry:
     """``event`` as a file has it. What a command asked for, and what came of it, the record has."""
     what = type(event).__name__
     match event:
-        case Observed() | LinkEvent() | Identified() | ClockRead():
-            return Stepped(what, now, event.at, event.monitor)
+        case Observed():
+            return Stepped(what, now, event.at, event.monitor, {"interval_s": event.interval_s})
+        case LinkEvent():
+            more: dict[str, Any] = {"state": event.state.value, "detail": event.detail}
+            return Stepped(what, now, event.at, event.monitor, more)
+        case Identified():
+            return Stepped(what, now, event.at, event.monitor, asdict(event.identity))
+        case ClockRead():
+            return Stepped(what, now, event.at, event.monitor, {"offset_s": event.offset_s})
         case RecorderState():
-            return Stepped(what, now, is_on=event.is_recording)
+            return Stepped(what, now, more={"is_recording": event.is_recording})
         case Arranged():
             plain = {"name": event.name, "monitors": [_monitor(m) for m in event.monitors]}
             return Chair({"arranged": plain | {"by": ""}}, now)

@@ -106,7 +106,7 @@ ONE_OF_EACH = (
     Missed(7, "No space left on device", at(2), 102.0),
     Closed("unplugged", at(-3.000001), -3.0),  # the clock was put back
     Stepped("Observed", at(4), at(3.999999), "ge-dri"),
-    Stepped("RecorderState", at(4), is_on=False),
+    Stepped("LinkEvent", at(4), at(4), more={"state": "live", "detail": "a | b"}),
     Stepped("Tick", at(5)),
     Chair({"name": "Chair 1", "monitors": []}, at(6)),
 )
@@ -246,9 +246,9 @@ def test_a_chair_is_written_with_its_first_step_and_read_back(tmp_path):
     )
     assert captures.session_in(first) is None
     assert steps == [
-        Stepped("Observed", at(1), at(0.5)),
+        Stepped("Observed", at(1), at(0.5), more={"interval_s": None}),
         Stepped("Tick", at(2)),
-        Stepped("RecorderState", at(3), is_on=False),
+        Stepped("RecorderState", at(3), more={"is_recording": False}),
         Stepped("Overrun", at(4)),
     ]
 
