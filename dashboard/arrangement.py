@@ -82,7 +82,7 @@ def refusal(chairs: Sequence[ChairConfig], found: Sequence[FoundPort] = ()) -> R
     chair = chairs[wrong.chair]
     where = chair.name.strip() or f"Chair {chair.number}"
     if wrong.monitor is not None:
-        where = f"{where}, {_title(chair.monitors[wrong.monitor].monitor)}"
+        where = f"{where}, {title_of(chair.monitors[wrong.monitor].monitor)}"
     words = f"{where}: expected {wrong.field} to be {wrong.expected}, got {wrong.got!r}."
     return Refusal(words, wrong.chair, wrong.monitor, wrong.field)
 
@@ -190,7 +190,7 @@ def place_of(
     return real(address.device) if address.device.startswith("/") else address.device
 
 
-def _title(monitor: str) -> str:
+def title_of(monitor: str) -> str:
     return PROTOCOLS[monitor].title.split(" (")[0] if monitor in PROTOCOLS else monitor
 
 

@@ -24,7 +24,7 @@ from dashboard.pages import (
 )
 from dashboard.people import StoredPeople
 from dashboard.screens import Screens, StoredScreens
-from dashboard.services import Services, Site
+from dashboard.services import Services
 
 PAGES = (board, chair, alarms, review, session, presets, preset, screens, sound)
 GRACE_S = 2  # an open live socket must not hold up a stop
@@ -56,20 +56,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def services_of(clinic: Clinic, speed: float) -> Services:
-    config = clinic.config
+def services_of(clinic: Clinic) -> Services:
     return Services(
         desk=clinic.engine,
         snapshot=lambda: clinic.engine.snapshot,
         hub=clinic.hub,
         database=clinic.database,
         clock=clinic.clock,
-        site=Site(
-            clinic=config.clinic,
-            chairs_now=lambda: tuple((each.number, each.name) for each in config.chairs),
-            is_simulated=config.is_simulated,
-            speed=speed,
-        ),
+        site=clinic.site,
         presets=clinic.shelf.presets,
         staff=StoredPeople(clinic.database).staff,
         screens=Screens(StoredScreens(clinic.database)),
@@ -92,7 +86,7 @@ def serve(clinic: Clinic, listener: socket.socket, on_ready: Callable[[], None])
     """Serve ``clinic`` until Ctrl-C or SIGTERM; ``on_ready`` is called once it answers."""
     config: Config = clinic.config
     app = create_app(
-        services_of(clinic, clinic.clock.speed),
+        services_of(clinic),
         PAGES,
         StoredPeople(clinic.database),
         hosts=(config.host,),

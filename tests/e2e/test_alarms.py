@@ -91,7 +91,7 @@ class Ward(Running):
         )
         super().__init__("", config.data, {})
         self.core = Clinic(config, self.clock)
-        self.core._links.clear()  # no monitor is wired: what they would say, the test says
+        self.core.lines.close_others(())  # no monitor is wired: what they would say, the test says
         self._values: dict[int, dict[str, float | None]] = {
             n: dict(CALM) for n in range(1, chairs + 1)
         }
@@ -118,7 +118,7 @@ class Ward(Running):
         for chair in self._values:
             self.line(chair, LinkState.LIVE)
         self.app = create_app(
-            services_of(self.core, 1.0), PAGES, StoredPeople(self.core.database), hasher=QUICK
+            services_of(self.core), PAGES, StoredPeople(self.core.database), hasher=QUICK
         )
         self._monitors.start()
 

@@ -1,0 +1,114 @@
+"""Which link serves which monitor of a chair, and how is one exchanged while the others run on?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from uuid import uuid4
+
+from clinical.clock import Clock
+from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent
+from dashboard.arrangement import ChairConfig, MonitorConfig
+from devices.link import Frame
+from devices.ports import OpenPort
+from devices.registry import PROTOCOLS
+from devices.report import LineReport
+from devices.supervisor import Supervisor
+from devices.tap import Tap
+
+Key = tuple[int, str]  # number of the chair, name of the monitor's protocol
+Said = LinkEvent | Frame | Identified | ClockRead
+# Chair, monitor, port, and the ids that its readings begin with.
+MakeTap = Callable[[int, str, str, str], Tap | None]
+
+
+class Lines:
+    """The links of a running clinic.
+
+    ``receive`` is called with what a line says, on the thread of that line. One thread at a time
+    may change which lines there are; ``order``, ``interval_s`` and ``reports`` are for any.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        receive: Callable[[int, str, Said], None],
+        *,
+        open_port: OpenPort,
+        tap: MakeTap = lambda _chair, _monitor, _port, _ids: None,
+    ) -> None:
+        self._clock, self._receive = clock, receive
+        self._open_port, self._tap = open_port, tap
+        # Readings of one record have different names, also those of a line that was exchanged.
+        self._run, self._made = uuid4().hex[:8], count(1)
+        # Replaced, never edited: other threads look at it.
+        self._links: Mapping[Key, tuple[MonitorConfig, Supervisor]] = {}
+
+    def close_others(self, chairs: Sequence[ChairConfig]) -> None:
+        """Hang up on every line that ``chairs`` do not have as it is."""
+        wanted = _lines_of(chairs)
+        going = {
+            key for key, (of, _link) in self._links.items() if not _is_same(of, wanted.get(key))
+        }
+        closed = [self._links[key][1] for key in going]
+        self._links = {key: line for key, line in self._links.items() if key not in going}
+        for link in closed:
+            link.stop()
+
+    def make_missing(self, chairs: Sequence[ChairConfig]) -> list[Supervisor]:
+        """A link for each line of ``chairs`` that has none; they are still to be started."""
+        links, made = dict(self._links), []
+        for key, each in _lines_of(chairs).items():
+            if key in links:
+                link = links[key][1]
+                link.listen_only = each.is_listen_only
+            else:
+                link = self._link(*key, each)
+                made.append(link)
+            links[key] = each, link
+        self._links = links
+        return made
+
+    def _link(self, chair: int, monitor: str, each: MonitorConfig) -> Supervisor:
+        ids = f"{self._run}-{chair}-{next(self._made)}"
+        return Supervisor(
+            f"chair {chair}, {monitor}",
+            each.port,
+            PROTOCOLS[monitor],
+            self._clock,
+            lambda said: self._receive(chair, monitor, said),
+            open_port=self._open_port,
+            baud=each.baud,
+            ids=ids,
+            listen_only=each.is_listen_only,
+            tap=self._tap(chair, monitor, each.port, ids),
+        )
+
+    def start(self) -> None:
+        for _of, link in self._links.values():
+            link.start()
+
+    def stop(self) -> None:
+        for _of, link in self._links.values():
+            link.stop()
+
+    def order(self, chair: int, monitor: str, order: CuffOrder) -> None:
+        """Have a monitor's cuff worked. Raises KeyError for a line that is not here (any more)."""
+        self._links[chair, monitor][1].order(order)
+
+    def interval_s(self, chair: int, monitor: str) -> float | None:
+        """How often the monitor is asked to speak; None for a line that is not here."""
+        line = self._links.get((chair, monitor))
+        return None if line is None else line[1].interval_s
+
+    def reports(self) -> dict[Key, LineReport]:
+        return {key: link.report for key, (_of, link) in self._links.items()}
+
+
+def _lines_of(chairs: Sequence[ChairConfig]) -> dict[Key, MonitorConfig]:
+    return {(chair.number, each.monitor): each for chair in chairs for each in chair.monitors}
+
+
+def _is_same(old: MonitorConfig, new: MonitorConfig | None) -> bool:
+    """Whether a line runs on: whether it is only listened to can change while it does."""
+    return new is not None and (old.port, old.baud) == (new.port, new.baud)
