@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,15 +13,18 @@ import pytest
 
 from clinical.alarms import AlarmPriority, Direction
 from clinical.catalog.presets import shipped
+from clinical.record import ClockCompared, Listened, MonitorsArranged
 from clinical.vitals import Metric
 from dashboard.pages import session as page
 from dashboard.views import review as view_of
 from dashboard.what_if import Replays
-from storage.database import open_database
+from storage.database import migrate, open_database
+from storage.facts import append
 from storage.sessions import find_session
 from tests.clinical.test_what_if import move, rising
 from tests.dashboard.test_alarm_log import written
 from tests.dashboard.test_views_board import words
+from tests.storage.made_up import SESSION, T0, after, by_hand, heard, opened
 
 CLINICS = ("ketamine-adult", 101)
 
@@ -97,3 +101,28 @@ def test_what_cannot_be_answered_is_said(
     services: Any, preset: Any, delay_s: Any, path: str, why: str
 ):
     assert f"No answer: {why}" in words(ask(services, preset, delay_s, path))
+
+
+def test_the_page_tells_of_devices_clocks_changed_monitors_and_entries(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'vigil.sqlite'}"
+    migrate(url)
+    database = open_database(url)
+    facts = (
+        heard(after(-60), "SN-1", session=None),
+        replace(opened(), monitors=(Listened("dinamap", "capture"),)),
+        ClockCompared(SESSION, 1, after(5), "dinamap", 12.0),
+        MonitorsArranged(SESSION, after(600), "kim", (Listened("suntech", "bench"),)),
+        by_hand(700, Metric.NIBP_SYSTOLIC, 131.0, entered=760),
+        by_hand(700, Metric.NIBP_DIASTOLIC, 82.0, entered=760),
+    )
+    with database.writing() as db:
+        for fact in facts:
+            append(db, fact, written_at=T0)
+    with database.reading() as db:
+        shown = page.past_session(db, find_session(db, 1), {})
+    database.close()
+    said = words(view_of.session(shown, zone=UTC))
+    for part in ("V100, no. SN-1", "12.0 s ahead", "put there by kim", "from 09:10:00",
+                 "tried at a real monitor on a bench", "SYS 131 mmHg, DIA 82 mmHg",
+                 "09:11:40", "AN", "09:12:40", "from now on suntech"):  # fmt: skip
+        assert part in said
