@@ -426,17 +426,12 @@ def devices_frame(db: Session, *, session_id: int) -> pd.DataFrame:
     say), since TIME (when it was first heard, or confirmed: for one that belonged to the chair
     before, in an earlier session), is_bound bool (it belongs to the chair; else nothing of it was
     recorded), by str (who confirmed it; NaN where nobody had to), clock_first_s, clock_worst_s
-    float64: how far its clock was ahead of ours at the start of the session and at the most, s (NaN
-    where it was never read).
+    float64: how far its clock was ahead of ours when the session, or this row, began, and at the
+    most, s (NaN where it was never read).
     """
     row = db.get_one(SessionRow, session_id)
     devices = _devices(db, row)
-    offsets: dict[int, list[float]] = {device.fact_no: [] for device in devices}
-    for clock in _clocks(db, row):
-        of_monitor = [each for each in devices if each.monitor == clock.monitor]
-        heard = [each for each in of_monitor if each.at <= clock.at] or of_monitor[:1]
-        if heard:
-            offsets[heard[-1].fact_no].append(clock.offset_s)
+    offsets = _offsets(devices, _clocks(db, row))
     return _frame(
         (
             {
@@ -497,6 +492,28 @@ def _clocks(db: Session, row: SessionRow) -> list[ClockOffsetRow]:
     )
     last = {clock.monitor: clock for clock in db.scalars(before)}
     return [*last.values(), *ledger.rows_of(db, table, row.id)]
+
+
+def _offsets(
+    devices: Sequence[MonitorIdentityRow], clocks: Sequence[ClockOffsetRow]
+) -> dict[int, list[float]]:
+    """By ``fact_no`` of each of ``devices``, how far its clock was ahead while it was there, s.
+
+    What was read of it before it was confirmed still holds then.
+    """
+    offsets: dict[int, list[float]] = {device.fact_no: [] for device in devices}
+    for clock in clocks:
+        of_monitor = [each for each in devices if each.monitor == clock.monitor]
+        heard = [each for each in of_monitor if each.at <= clock.at] or of_monitor[:1]
+        if heard:
+            offsets[heard[-1].fact_no].append(clock.offset_s)
+    before: dict[str, MonitorIdentityRow] = {}
+    for device in devices:
+        known = before.get(device.monitor)
+        if known is not None and not _device(device).is_other_than(_device(known)):
+            offsets[device.fact_no][:0] = offsets[known.fact_no][-1:]
+        before[device.monitor] = device
+    return offsets
 
 
 def _device(row: MonitorIdentityRow) -> Identity:
