@@ -294,13 +294,9 @@ def differences(old: Sequence[ChairConfig], new: Sequence[ChairConfig]) -> list[
                 told.append(f"chair {n}: {name} {done} {_described(each)}")
         if was and list(old_ones) != list(new_ones) and old_ones.keys() == new_ones.keys():
             told.append(f"chair {n}: first {', then '.join(new_ones)}")
-    kept = [
-        [chair.number for chair in each if chair.number in both]
-        for each in (old, new)
-        for both in [before.keys() & after.keys()]
-    ]
-    if kept[0] != kept[1]:
-        told.append(f"order of the board: {', '.join(str(chair.number) for chair in new)}")
+    stayed = before.keys() & after.keys()
+    if [n for n in before if n in stayed] != [n for n in after if n in stayed]:
+        told.append(f"order of the board: {', '.join(map(str, after))}")
     return told
 
 

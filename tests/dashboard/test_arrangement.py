@@ -1,0 +1,196 @@
+"""Can chairs and monitors stand so, and does whoever asked learn why not, and what changed?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from clinical.vitals import Metric
+from dashboard.arrangement import (
+    ChairConfig,
+    MonitorConfig,
+    as_json,
+    baud_of,
+    differences,
+    from_json,
+    listening_only,
+    refusal,
+)
+
+WINDOW = ChairConfig(1, "Window", (MonitorConfig("ge-dri", "/dev/vigil/1", 19200),))
+DOOR = ChairConfig(
+    2,
+    "Door",
+    (
+        MonitorConfig("dinamap", "/dev/vigil/2"),
+        MonitorConfig(
+            "masimo-ascii1", "COM3", prefers=frozenset({Metric.SPO2}), is_listen_only=True
+        ),
+    ),
+)
+BY_HAND = ChairConfig(3, "Corner", ())
+CHAIRS = (WINDOW, DOOR, BY_HAND)
+
+
+def other(chair: ChairConfig, place: int, /, **fields: Any) -> ChairConfig:
+    """``chair`` with other values of one of its monitors."""
+    monitors = list(chair.monitors)
+    monitors[place] = replace(monitors[place], **fields)
+    return replace(chair, monitors=tuple(monitors))
+
+
+def test_what_can_be_is_not_refused():
+    assert refusal(CHAIRS) is None
+    assert refusal(()) is None
+
+
+# What is wrong, where it is marked (chair, monitor, field), and how the words begin and end.
+WRONG = {
+    "a number twice": (
+        (WINDOW, replace(DOOR, number=1)),
+        (1, None, "number"),
+        "Door: expected number to be different for each chair, got 1.",
+    ),
+    "a number of no chair": (
+        (replace(WINDOW, number=0),),
+        (0, None, "number"),
+        "Window: expected number to be a number from 1 to 64, got 0.",
+    ),
+    "no name": (
+        (replace(WINDOW, name=" "),),
+        (0, None, "name"),
+        "Chair 1: expected name to be a name of 1 to 40 characters, got ' '.",
+    ),
+    "a monitor nobody knows": (
+        (other(WINDOW, 0, monitor="philips"),),
+        (0, 0, "monitor"),
+        "Window, philips: expected monitor to be ge-dri or philips-intellivue or ",
+    ),
+    "no port": (
+        (WINDOW, other(DOOR, 1, port="USB 1")),
+        (1, 1, "port"),
+        "Door, Masimo Rad-8, Radical-5 and Radical-7 oximeters: expected port to be a serial port "
+        "such as /dev/ttyUSB0, COM3 or usb:0403:6001:A10K3X7Q, got 'USB 1'.",
+    ),
+    "no speed": (
+        (other(WINDOW, 0, baud=0),),
+        (0, 0, "baud"),
+        "expected baud to be a number above 0, as the monitor's own menu shows it, got 0.",
+    ),
+    "two chairs on one port": (
+        (WINDOW, other(DOOR, 0, port="/dev/vigil/1")),
+        (1, 0, "port"),
+        "expected port to be different for each monitor: Window (ge-dri) has it, free it there "
+        "first, got '/dev/vigil/1'.",
+    ),
+    "one chair twice on a port": (
+        (other(DOOR, 0, port="com3"),),
+        (0, 1, "port"),
+        "Door (dinamap) has it, free it there first, got 'COM3'.",
+    ),
+    "two of a kind": (
+        (other(DOOR, 0, monitor="masimo-ascii1"),),
+        (0, 1, "monitor"),
+        "expected monitor to be two monitors of different kinds, got 'masimo-ascii1'.",
+    ),
+    "two cuffs": (
+        (other(DOOR, 1, monitor="suntech", prefers=frozenset()),),
+        (0, 1, "monitor"),
+        "expected monitor to be one that does not work a second cuff, got 'suntech'.",
+    ),
+    "what it does not measure is preferred": (
+        (other(DOOR, 1, prefers=frozenset({Metric.ETCO2})),),
+        (0, 1, "prefers"),
+        "expected prefers to be perfusion_index or pulse_rate or spo2, got 'etco2'.",
+    ),
+    "a sign preferred twice": (
+        (other(DOOR, 0, monitor="ge-dri", prefers=frozenset({Metric.SPO2})),),
+        (0, 1, "prefers"),
+        "expected prefers to be each metric for one monitor only, got 'spo2'.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("chairs", "place", "words"), WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused_in_words_and_marked_in_its_place(chairs, place, words):
+    refused = refusal(chairs)
+    assert refused is not None
+    assert (refused.chair, refused.monitor, refused.field) == place
+    assert words in refused.words
+
+
+def test_two_links_to_one_port_are_one_port(tmp_path):
+    port, link = tmp_path / "tty", tmp_path / "by-id"
+    port.touch()
+    link.symlink_to(port)
+    chairs = (other(WINDOW, 0, port=str(port)), other(DOOR, 0, port=str(link)))
+    refused = refusal(chairs)
+    assert refused is not None
+    assert "Window (ge-dri) has it" in refused.words
+
+
+def test_a_typed_speed_is_a_number_or_refused_in_words():
+    assert [baud_of(text) for text in ("", "  ", " 19200 ")] == [None, None, 19200]
+    for text in ("abc", "0", "-1", "9600.0", "1e3"):
+        with pytest.raises(ValueError, match="expected baud to be a number above 0") as refused:
+            baud_of(text)
+        assert str(refused.value).endswith(f"got {text!r}")
+
+
+def test_the_record_gives_back_what_it_was_given():
+    assert from_json(as_json(CHAIRS)) == (CHAIRS, ())
+    assert as_json((WINDOW,)) == [
+        {
+            "number": 1,
+            "name": "Window",
+            "monitors": [{"monitor": "ge-dri", "port": "/dev/vigil/1", "baud": 19200}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (None, "cannot be read"),
+        ({"number": 4, "name": "X"}, "cannot be read"),
+        ({"number": "x", "name": "X", "monitors": []}, "cannot be read"),
+        (as_json([other(WINDOW, 0, monitor="gone")])[0] | {"number": 4}, "expected monitor to be"),
+        (as_json([other(WINDOW, 0, port="COM3")])[0] | {"number": 4}, "Door (masimo-ascii1) has"),
+    ],
+)
+def test_a_chair_that_this_version_cannot_watch_leaves_the_others(row, why):
+    chairs, left_out = from_json(
+        [row, *as_json(CHAIRS)] if row is None else [*as_json(CHAIRS), row]
+    )
+    assert chairs == CHAIRS
+    assert len(left_out) == 1
+    assert why in left_out[0]
+
+
+def test_changes_are_told_in_words():
+    moved = MonitorConfig("nonin-ascii", "/dev/vigil/4", 9600)
+    new = (
+        replace(DOOR, name="Gate", monitors=DOOR.monitors[::-1]),
+        other(WINDOW, 0, port="COM7"),
+        ChairConfig(4, "Garden", (moved,)),
+    )
+    assert differences(CHAIRS, new) == [
+        "chair 3 (Corner) removed",
+        "chair 2 renamed from Door to Gate",
+        "chair 2: first masimo-ascii1, then dinamap",
+        "chair 1: ge-dri set to COM7, 19200 baud",
+        "chair 4 (Garden) added",
+        "chair 4: nonin-ascii added at /dev/vigil/4, 9600 baud",
+        "order of the board: 2, 1, 4",
+    ]
+    assert differences(CHAIRS, CHAIRS) == []
+
+
+def test_one_monitor_is_only_listened_to():
+    chairs = listening_only(CHAIRS, 2, "dinamap", True)
+    assert differences(CHAIRS, chairs) == [
+        "chair 2: dinamap set to /dev/vigil/2, listening only",
+    ]
+    assert listening_only(chairs, 2, "dinamap", False) == CHAIRS
