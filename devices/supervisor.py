@@ -15,7 +15,14 @@ from clinical.clock import Clock
 from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent, LinkState
 from devices.account import Account
 from devices.link import Frame, SerialLink
-from devices.ports import OpenPort, describe_loss, describe_open_error, open_port, parse_port
+from devices.ports import (
+    OpenPort,
+    describe_loss,
+    describe_open_error,
+    open_port,
+    parse_port,
+    spoken,
+)
 from devices.registry import ProtocolEntry
 from devices.report import LineReport
 from devices.tap import Guarded, Tap
@@ -147,7 +154,7 @@ class Supervisor:
                 log.warning("link %s: still busy %g s after stop", self._name, STOP_WITHIN_S)
 
     def _run(self) -> None:
-        self._tell(LinkState.CONNECTING, f"Opening {self._port}.")
+        self._tell(LinkState.CONNECTING, f"{spoken(self._port)} is being opened.")
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             if self._listen():

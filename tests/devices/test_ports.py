@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import errno
 import os
+import queue
 import socket
+import sys
+import threading
 from contextlib import suppress
 
 import pytest
 import serial
 
 from devices.ports import (
+    AdapterAddress,
+    FoundPort,
+    NotThere,
+    PortWatch,
     SerialAddress,
     SocketAddress,
+    UsbSocketAddress,
     describe_loss,
     describe_open_error,
+    keyed,
     list_ports,
     open_port,
     parse_port,
+    place,
+    resolve,
+    same_port,
 )
 from devices.registry import PROTOCOLS
 
@@ -35,6 +47,10 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are
         ("socket://10.0.0.7:4001", SocketAddress("10.0.0.7", 4001)),
         ("socket://gateway:1", SocketAddress("gateway", 1)),
         ("socket://[::1]:4001", SocketAddress("::1", 4001)),
+        ("usb:0403:6001:A10K3X7Q", AdapterAddress(0x0403, 0x6001, "A10K3X7Q")),
+        ("usb:0403:6011:FT4:1.2", AdapterAddress(0x0403, 0x6011, "FT4", "1.2")),
+        ("usb:1a86:55d4:58%3A4B", AdapterAddress(0x1A86, 0x55D4, "58:4B")),
+        ("usb-at:1-1.2:1.0", UsbSocketAddress("1-1.2:1.0")),
     ],
 )
 def test_a_port_is_named_as_the_system_names_it(text, address):
@@ -45,6 +61,7 @@ def test_a_port_is_named_as_the_system_names_it(text, address):
     "text",
     [
         *("", "ttyUSB0", "COM", "COM0", "COM3000", "/dev/", "loop://", "http://a:1", "socket://a"),
+        *("usb:", "usb:0403:6001", "usb:0403:6001:", "usb:xyz:6001:A", "usb-at:", "usb:1:2:A b"),
         *("socket://:1", "socket://a:b", "socket://a:99999", "socket://a:1/path", "socket://a:0"),
     ],
 )
@@ -54,7 +71,154 @@ def test_what_names_no_port_is_refused_with_what_was_expected(text):
 
 
 def test_ports_of_this_machine_can_be_listed():
-    assert all(port.device for port in list_ports())
+    assert all(port.device and port.key for port in list_ports())
+
+
+# Adapters: what is remembered of them, and found again.
+
+
+def adapter(device, number="", location="1-1", ids=(0x0403, 0x6001)):
+    return FoundPort(device, "USB Serial", "", number, *ids, "FTDI", location)
+
+
+BUILT_IN = FoundPort("/dev/ttyS0", "n/a")
+
+
+def keys(*ports):
+    return {port.device: port.key for port in keyed(ports)}
+
+
+def test_an_adapter_is_remembered_by_its_own_number_and_a_built_in_port_by_its_name():
+    assert keys(BUILT_IN, adapter("/dev/ttyUSB0", "A10K3X7Q"), adapter("COM7", "B:1 2")) == {
+        "/dev/ttyS0": "/dev/ttyS0",
+        "/dev/ttyUSB0": "usb:0403:6001:A10K3X7Q",
+        "COM7": "usb:0403:6001:B%3A1%202",
+    }
+
+
+def test_each_port_of_an_adapter_with_several_has_its_own_key():
+    quad = [adapter(f"/dev/ttyUSB{n}", "FT4", f"1-1:1.{n}") for n in range(4)]
+    found = keyed(quad)
+    assert [port.key for port in found] == [f"usb:0403:6001:FT4:1.{n}" for n in range(4)]
+    assert [resolve(port.key, found) for port in found] == [port.device for port in quad]
+    with pytest.raises(NotThere, match="there more than once"):
+        resolve("usb:0403:6001:FT4", found)
+
+
+@pytest.mark.parametrize("number", ["", "0", "0001", "1", "00000000", "0123456789ABCDEF"])
+def test_an_adapter_without_a_number_of_its_own_is_remembered_by_its_socket(number):
+    assert keys(adapter("/dev/ttyUSB0", number, "1-1.2")) == {"/dev/ttyUSB0": "usb-at:1-1.2"}
+
+
+def test_clones_of_one_number_are_remembered_by_their_sockets_and_told_apart_in_words():
+    found = keyed([adapter("/dev/ttyUSB0", "A5", "1-1"), adapter("/dev/ttyUSB1", "A5", "1-2")])
+    assert [port.key for port in found] == ["usb-at:1-1", "usb-at:1-2"]
+    with pytest.raises(NotThere) as caught:
+        resolve("usb:0403:6001:A5", found)
+    assert describe_open_error(caught.value, "usb:0403:6001:A5") == (
+        "The adapter A5 (USB 0403:6001) is there more than once (/dev/ttyUSB0 and /dev/ttyUSB1), "
+        "and nobody can tell which is meant: unplug one, or choose the port anew on the monitors "
+        "page."
+    )
+
+
+@pytest.mark.parametrize("key", [port.key for port in keyed([adapter("COM3", "A%:5")])])
+def test_every_key_names_its_port_again(key):
+    assert str(parse_port(key)) == key
+
+
+def test_an_adapter_that_comes_back_under_another_name_is_opened_there(pty_pair, tmp_path):
+    ours, first = pty_pair
+    key = "usb:0403:6001:A10K"
+    there = (adapter(str(first), "A10K"),)
+    second = tmp_path / "ttyUSB1"
+    second.symlink_to(os.readlink(first))
+    for found in (there, (adapter(str(second), "A10K", "2-4"),)):
+        port = open_port(key, GE, 5.0, lambda found=found: found)
+        os.write(ours, b"heard")
+        assert (port.read(), port.device) == (b"heard", found[0].device)
+        port.close()
+    with pytest.raises(NotThere) as caught:
+        open_port(key, GE, 5.0, lambda: (BUILT_IN,))
+    assert "is not plugged into this computer" in describe_open_error(caught.value, key)
+
+
+def test_an_empty_socket_is_told_apart_from_an_adapter_that_fits_any():
+    for key, words in (("usb-at:1-1", "into the same socket"), ("usb:1:2:A", "expected usb:")):
+        with pytest.raises((NotThere, ValueError), match=words):
+            resolve(key, ())
+
+
+def test_two_names_of_one_port_are_seen_to_be_one(tmp_path):
+    device, link = tmp_path / "ttyUSB0", tmp_path / "by-id"
+    device.touch()
+    link.symlink_to(device)
+    found = keyed([adapter(str(device), "A10K", "1-1"), adapter("COM4", "B2", "1-2")])
+    names = (str(device), str(link), "usb:0403:6001:A10K", "usb:0403:6001:A10K", "usb-at:1-1")
+    assert {place(name, found) for name in names} == {str(device)}
+    assert same_port("com4", "usb:0403:6001:B2", found)
+    assert not same_port("com4", str(device), found)
+    assert same_port("socket://Gateway:4001", "socket://gateway:4001", ())
+    # Not plugged in: its key is all that is known of it.
+    assert same_port("usb:0403:6001:a9", "usb:0403:6001:a9", found)
+    assert not same_port("usb:0403:6001:A9", "/dev/ttyUSB9", found)
+
+
+class Watching:
+    """A watch over ports that the test plugs in and out."""
+
+    def __init__(self, on_change=None):
+        self.there, self.told = (), []
+        self.watch = PortWatch(self.list_ports, on_change or self.told.append)
+
+    def list_ports(self):
+        if isinstance(self.there, Exception):
+            raise self.there
+        return self.there
+
+
+def test_what_is_plugged_in_and_out_is_told_once():
+    watching = Watching()
+    one, two = adapter("/dev/ttyUSB0", "A1"), adapter("/dev/ttyUSB1", "A2")
+    for there in ((), (one,), (one,), (one, two), (two,), (two,)):
+        watching.there = there
+        watching.watch.look()
+        assert watching.watch.ports == there
+    assert watching.told == [(one,), (one, two), (two,)]
+
+
+def test_ports_that_cannot_be_listed_are_logged_once_and_the_old_list_holds(caplog):
+    watching = Watching()
+    watching.there = (BUILT_IN,)
+    watching.watch.look()
+    watching.there = OSError("a driver's fault")
+    for _ in range(3):
+        watching.watch.look()
+    assert watching.watch.ports == (BUILT_IN,)
+    assert caplog.text.count("cannot be listed") == 1
+
+
+def test_a_page_that_raises_does_not_end_the_watch(caplog):
+    def on_change(_ports):
+        raise RuntimeError("a page's fault")
+
+    watching = Watching(on_change)
+    for there in ((BUILT_IN,), ()):
+        watching.there = there
+        watching.watch.look()
+    assert caplog.text.count("was dropped") == 2
+
+
+def test_the_watch_looks_by_itself_and_ends():
+    seen = queue.Queue()
+    there = [()]
+    watch = PortWatch(lambda: there[0], seen.put, interval_s=0.001)
+    watch.start()
+    there[0] = (BUILT_IN,)
+    assert seen.get(timeout=10) == (BUILT_IN,)
+    watch.stop()
+    watch.stop()
+    assert "ports" not in [thread.name for thread in threading.enumerate()]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +234,14 @@ def test_ports_of_this_machine_can_be_listed():
     ],
 )
 def test_an_open_error_says_what_to_do(error, words):
-    said = describe_open_error(error, "/dev/ttyUSB0")
-    assert words in said
-    assert said.startswith("/dev/ttyUSB0 ")
+    for port, name in (
+        ("/dev/ttyUSB0", "/dev/ttyUSB0 "),
+        ("usb:0403:6001:A10K", "The adapter A10K (USB 0403:6001) "),
+        ("usb-at:1-1.2", "The adapter in USB socket 1-1.2 "),
+    ):
+        said = describe_open_error(error, port)
+        assert words in said
+        assert said.startswith(name)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +306,8 @@ def test_an_open_port_is_ours_alone(pty_pair):
             open_port(str(link), GE, 0.01)
     finally:
         port.close()
-    assert "in use by another program" in describe_open_error(caught.value, str(link))
+    said = describe_open_error(caught.value, str(link))
+    assert ("in use by Vigil itself" if sys.platform == "linux" else "in use by another") in said
     open_port(str(link), GE, 0.01).close()
 
 
