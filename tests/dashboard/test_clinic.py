@@ -1,0 +1,308 @@
+"""Can chairs come, go and get other monitors while a session runs next to them?"""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from clinical.commands import ChangePhase, Command, OutcomeKind, StartSession
+from clinical.links import LinkState
+from clinical.phases import SessionPhase
+from clinical.sign_off import Actor, Role
+from clinical.snapshot import ChairView
+from clinical.vitals import Metric
+from dashboard.arrangement import ChairConfig, MonitorConfig
+from dashboard.clinic import NO_MONITOR, NOT_RECORDED, Clinic
+from dashboard.clock import SteadyClock
+from dashboard.config import Config
+from devices.protocols.line import LineSettings
+from storage.models import AuditRow, MonitorsArrangedRow
+from storage.settings import put_setting, settings
+from tests.system.clinic import until
+
+NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)
+DIRECTOR = Actor("ines", "Inés Prado", Role.DIRECTOR)
+SPEAKS_EVERY_S = 0.02
+
+NONIN, MASIMO = "/dev/fake/nonin", "/dev/fake/masimo"
+SAYS = {
+    NONIN: b"SPO2=062 HR=072\r\n",  # an alarm at once in an infusion
+    MASIMO: b"03/14/26 12:00:00 SN=0000056661 SPO2=098% BPM=064 PI=03.60% SPCO=--.-% SPMET=--.-% "
+    b"DESAT=-- PIDELTA=+-- ALARM=0000 EXC=000000\r\n",
+}
+
+LEFT = ChairConfig(1, "Left", (MonitorConfig("nonin-ascii", NONIN),))
+MIDDLE = ChairConfig(2, "Middle", (MonitorConfig("masimo-ascii1", MASIMO),))
+ABSENT = MonitorConfig("ge-dri", "/dev/fake/absent")
+
+
+class Adapters:
+    """The ports of a computer; each monitor says its line again and again."""
+
+    def __init__(self) -> None:
+        self.says = dict(SAYS)
+        self.opened: Counter[str] = Counter()
+        self.busy: set[str] = set()
+
+    def open(self, text: str, settings: LineSettings, read_within_s: float) -> Adapter:
+        if text not in self.says:
+            raise OSError(errno.ENOENT, "no such port")
+        if text in self.busy:
+            raise OSError(errno.EBUSY, "two lines on one port")
+        self.busy.add(text)
+        self.opened[text] += 1
+        return Adapter(self, text)
+
+
+class Adapter:
+    def __init__(self, adapters: Adapters, device: str) -> None:
+        self._adapters, self.device = adapters, device
+        self._closed = threading.Event()
+
+    def read(self) -> bytes:
+        self._closed.wait(SPEAKS_EVERY_S)
+        return self._adapters.says[self.device]
+
+    def write(self, data: bytes, /) -> None: ...
+
+    def close(self) -> None:
+        self._closed.set()
+        self._adapters.busy.discard(self.device)
+
+
+class Running:
+    """A clinic with fake adapters, and the record it leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.adapters = Adapters()
+        self._core: Clinic | None = None
+
+    @property
+    def core(self) -> Clinic:
+        assert self._core is not None
+        return self._core
+
+    def start(self, *chairs: ChairConfig, in_file: bool = False) -> None:
+        config = Config("Test clinic", self._folder / "data", chairs if in_file else ())
+        self._core = Clinic(
+            config, SteadyClock(), open_port=self.adapters.open, list_ports=lambda: ()
+        )
+        self.core.start()
+        if chairs and not in_file:
+            assert self.core.rearrange(chairs, DIRECTOR) is None
+
+    def stop(self) -> None:
+        if self._core is not None:
+            self._core.stop()
+        self._core = None
+
+    def view(self, chair: int) -> ChairView:
+        return self.core.engine.snapshot.chairs[chair]
+
+    def is_live(self, chair: int) -> bool:
+        view = self.core.engine.snapshot.chairs.get(chair)
+        return view is not None and view.link is LinkState.LIVE
+
+    def ask(self, make: Callable[..., Command], chair: int, **fields: Any) -> None:
+        command = make(command_id=uuid4(), by=NURSE, chair=chair, **fields)
+        outcome = self.core.engine.submit(command).result(10)
+        assert outcome.kind is OutcomeKind.DONE, outcome.reason
+
+    def infuse(self, chair: int) -> None:
+        self.ask(
+            StartSession,
+            chair,
+            patient="AK",
+            preset="ketamine-adult",
+            infusion_number=1,
+            series_length=6,
+            planned_infusion_min=40,
+        )
+        self.ask(ChangePhase, chair, to=SessionPhase.BASELINE)
+        self.ask(ChangePhase, chair, to=SessionPhase.INFUSING)
+
+    def audited(self, action: str) -> list[tuple[str, list[str]]]:
+        """Who did it, and what became other."""
+        with self.core.database.reading() as db:
+            rows = db.scalars(select(AuditRow).order_by(AuditRow.id)).all()
+            found = [(row.by, json.loads(row.detail)) for row in rows if row.action == action]
+        return [(by, detail["changes"]) for by, detail in found]
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    running.stop()
+
+
+def test_a_session_goes_on_undisturbed_while_the_chairs_around_it_change(clinic: Running):
+    clinic.start(LEFT, MIDDLE)
+    until(lambda: clinic.is_live(1) and clinic.is_live(2), "both chairs live")
+    clinic.infuse(1)
+    until(lambda: clinic.view(1).alarms, "the alarm of SpO2")
+    alarms = {each.alarm_id for each in clinic.view(1).alarms}
+    screens = clinic.core.site.arranged
+
+    right = ChairConfig(3, "Right", MIDDLE.monitors)
+    renamed = replace(MIDDLE, name="Centre", monitors=())
+    assert clinic.core.rearrange((LEFT, renamed, right), DIRECTOR) is None
+    until(lambda: clinic.is_live(3), "the monitor live in its new chair")
+    assert clinic.core.site.chairs == ((1, "Left"), (2, "Centre"), (3, "Right"))
+    assert clinic.core.site.arranged != screens
+    until(lambda: clinic.view(2).link_detail == NO_MONITOR, "the chair without a monitor says so")
+    assert clinic.view(2).name == "Centre"
+
+    assert clinic.core.rearrange((LEFT, right), DIRECTOR) is None
+    assert 2 not in clinic.core.engine.snapshot.chairs
+    assert clinic.adapters.opened == {NONIN: 1, MASIMO: 2}
+    assert clinic.is_live(1)
+    assert alarms <= {each.alarm_id for each in clinic.view(1).alarms}
+    assert clinic.audited("arrange_chairs")[1:] == [
+        (
+            "ines",
+            [
+                "chair 2 renamed from Middle to Centre",
+                "chair 2: masimo-ascii1 taken away",
+                "chair 3 (Right) added",
+                f"chair 3: masimo-ascii1 added at {MASIMO}",
+            ],
+        ),
+        ("ines", ["chair 2 (Centre) removed"]),
+    ]
+
+
+def test_a_chair_with_a_patient_stays_and_may_get_another_monitor(clinic: Running):
+    clinic.start(LEFT, MIDDLE)
+    until(lambda: clinic.is_live(1), "live")
+    clinic.infuse(1)
+    for without in ((MIDDLE,), (replace(LEFT, number=7), MIDDLE)):
+        refused = clinic.core.rearrange(without, DIRECTOR)
+        assert refused is not None
+        assert refused.words.startswith("AK sits in chair 1 (Left): it can be removed, or get")
+    assert clinic.core.chairs == (LEFT, MIDDLE)
+
+    both = replace(LEFT, monitors=(*LEFT.monitors, ABSENT))
+    assert clinic.core.rearrange((both, MIDDLE), DIRECTOR) is None
+    until(lambda: clinic.view(1).link is LinkState.DISCONNECTED, "the second line missed")
+    assert "ge-dri: /dev/fake/absent does not exist" in clinic.view(1).link_detail
+    until(lambda: clinic.view(1).shown_from.get(Metric.SPO2) == "nonin-ascii", "the first one read")
+    assert clinic.adapters.opened[NONIN] == 1
+    assert clinic.view(1).session is not None
+
+    assert clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR) is None
+    until(lambda: clinic.is_live(1), "live by the one that is left")
+    assert clinic.adapters.opened[NONIN] == 1
+
+    def arranged() -> list[MonitorsArrangedRow]:
+        with clinic.core.database.reading() as db:
+            return list(db.scalars(select(MonitorsArrangedRow)))
+
+    until(lambda: len(arranged()) == 2, "the session's record of its monitors")
+    assert {row.by for row in arranged()} == {"ines"}
+
+
+def test_what_cannot_be_changes_nothing(clinic: Running, monkeypatch: pytest.MonkeyPatch):
+    clinic.start(LEFT, MIDDLE)
+    core = clinic.core
+    twice = ChairConfig(3, "Right", (MonitorConfig("nonin-ascii", NONIN),))
+    refused = core.rearrange((LEFT, MIDDLE, twice), DIRECTOR)
+    assert refused is not None
+    assert (refused.chair, refused.monitor, refused.field) == (2, 0, "port")
+    stale = core.rearrange((LEFT,), DIRECTOR, before=(LEFT,))
+    assert stale is not None
+    assert stale.words == "Somebody else changed the chairs meanwhile: look again."
+
+    def full(*_args: object, **_fields: object) -> None:
+        raise OperationalError("insert", {}, OSError("disk full"))
+
+    until(lambda: clinic.is_live(2), "live")
+    monkeypatch.setattr("dashboard.clinic.put_setting", full)
+    lost = core.rearrange((LEFT,), DIRECTOR)
+    assert lost is not None
+    assert lost.words == NOT_RECORDED
+    assert core.chairs == (LEFT, MIDDLE)
+    until(lambda: clinic.is_live(2), "the chair that was to go, watched again")
+    assert len(clinic.audited("arrange_chairs")) == 1
+    assert clinic.adapters.opened[MASIMO] == 1
+
+
+def test_the_chairs_and_the_session_are_there_again_after_a_restart(clinic: Running):
+    clinic.start(LEFT)
+    until(lambda: clinic.is_live(1), "live")
+    clinic.infuse(1)
+    clinic.stop()
+    clinic.start()
+    assert clinic.core.chairs == (LEFT,)
+    session = clinic.view(1).session
+    assert session is not None
+    assert session.phase is SessionPhase.INFUSING
+    until(lambda: clinic.is_live(1), "live again")
+
+
+def test_a_session_waits_for_its_chair_and_goes_on_when_it_comes(clinic: Running):
+    clinic.start(LEFT, in_file=True)
+    until(lambda: clinic.is_live(1), "live")
+    clinic.infuse(1)
+    clinic.stop()
+    clinic.start()  # the file names no chairs any more
+    assert clinic.core.site.chairs == ()
+    assert clinic.core.rearrange((LEFT,), DIRECTOR) is None
+    session = clinic.view(1).session
+    assert session is not None
+    assert session.patient == "AK"
+    until(lambda: clinic.is_live(1), "live")
+
+
+def test_chairs_of_a_file_stay_but_may_be_listened_to_only(clinic: Running):
+    clinic.start(LEFT, in_file=True)
+    refused = clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR)
+    assert refused is not None
+    assert refused.words == clinic.core.config.why_fixed
+    assert clinic.core.listen_only(1, "nonin-ascii", True, DIRECTOR) is None
+    assert clinic.core.lines.reports()[1, "nonin-ascii"].is_listen_only
+    assert clinic.audited("listen_only") == [
+        ("ines", [f"chair 1: nonin-ascii set to {NONIN}, listening only"])
+    ]
+    with clinic.core.database.reading() as db:
+        assert "chairs" not in settings(db)
+
+
+def test_a_chair_that_cannot_be_watched_leaves_the_others_and_is_named(clinic: Running):
+    clinic.start(LEFT, MIDDLE)
+    with clinic.core.database.writing() as db:
+        rows = settings(db)["chairs"]
+        rows[1]["monitors"][0]["monitor"] = "gone"
+        put_setting(db, name="chairs", value=rows, by="test", now=clinic.core.clock.now())
+    clinic.stop()
+    clinic.start()
+    assert clinic.core.chairs == (LEFT,)
+    assert "Middle, gone: expected monitor to be" in clinic.core.left_out[0]
+
+
+def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic: Running):
+    clinic.start(MIDDLE)
+    until(lambda: clinic.view(2).bound, "the first device that is heard becomes the chair's own")
+    assert clinic.view(2).bound["masimo-ascii1"].serial == "0000056661"
+    clinic.stop()
+    clinic.adapters.says[MASIMO] = SAYS[MASIMO].replace(b"56661", b"77777")
+    clinic.start()
+    until(lambda: clinic.view(2).strangers, "a stranger at the chair")
+    assert clinic.view(2).strangers["masimo-ascii1"].serial == "0000077777"
+    assert not clinic.view(2).latest
+    moved = ChairConfig(3, "Right", MIDDLE.monitors)
+    assert clinic.core.rearrange((moved,), DIRECTOR) is None
+    until(lambda: clinic.is_live(3), "live where nobody knows another one")
+    assert clinic.view(3).bound["masimo-ascii1"].serial == "0000077777"
