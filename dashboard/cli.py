@@ -210,11 +210,7 @@ def decode(
         return
     except OSError as error:
         _fail(f"cannot read {file}: {error.strerror}")
-    typer.echo(
-        f"{summary.frames} frames, {summary.garbled} garbled, {summary.bytes} bytes"
-        + (f" ({summary.unfinished} after the last frame)" if summary.unfinished else ""),
-        err=True,
-    )
+    typer.echo("\n".join(summary.lines), err=True)
     raise typer.Exit(0 if summary.frames else 1)
 
 

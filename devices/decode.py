@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from clinical.identity import Identity
 from clinical.vitals import Observation, unit_of
 from devices.protocols.line import Garbled
 from devices.registry import Message, ProtocolEntry
@@ -17,12 +19,29 @@ ARRIVED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Summary:
-    """How much of the stream was understood; counted while ``decode`` runs."""
+    """How much of the stream was understood; counted while ``decode`` runs.
+
+    ``identities``: who the monitor said it is, in the order of saying, each once. ``unknown``:
+    how many frames had something that is not read, by its name.
+    """
 
     frames: int = 0  # good ones
     garbled: int = 0
     bytes: int = 0
     unfinished: int = 0  # bytes after the last frame: one that the stream's end cut off
+    identities: list[Identity] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def lines(self) -> list[str]:
+        """The count, who it is from, what was not read: as they are printed."""
+        rest = f" ({self.unfinished} after the last frame)" if self.unfinished else ""
+        found = [f"{self.frames} frames, {self.garbled} garbled, {self.bytes} bytes{rest}"]
+        found += [f"from: {_in_full(one)}" for one in self.identities]
+        if self.unknown:
+            counts = (f"{name} {count}" for name, count in self.unknown.most_common())
+            found.append(f"not read: {', '.join(counts)}")
+        return found
 
 
 def decode(
@@ -53,8 +72,19 @@ def decode(
 
 def _frame(protocol: ProtocolEntry, message: Message, summary: Summary) -> Iterator[dict[str, Any]]:
     summary.frames += 1
+    said = protocol.identity(message) if protocol.identity else None
+    if said is not None and said not in summary.identities:
+        summary.identities.append(said)
+    if protocol.unknown:
+        summary.unknown.update(protocol.unknown(message))
     for observation in protocol.translate(message, ARRIVED_AT):
         yield _line(observation, message.offset)
+
+
+def _in_full(said: Identity) -> str:
+    """With the version of its software, which no nurse compares."""
+    known = [said.words] if said.model or said.serial else []
+    return ", ".join([*known, *([f"version {said.version}"] if said.version else [])])
 
 
 def _line(seen: Observation, offset: int) -> dict[str, Any]:

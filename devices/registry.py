@@ -122,6 +122,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         alarms=ge_dri.alarms,
         is_cuff_up=ge_dri.is_cuff_up,
         identity=ge_dri.identity,
+        unknown=ge_dri.unknown,
         also=ge_dri.ALSO,
         is_harmless=True,  # CI: a request is answered by records, and may be repeated at any time
     ),
@@ -134,6 +135,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         alarms=philips_intellivue.alarms,
         is_proof=philips_intellivue.is_proof,
         identity=philips_intellivue.identity,
+        unknown=philips_intellivue.unknown,
         also=philips_intellivue.ALSO,
         # An association is what Data Export is for (guide p. 70): it reads, and sets nothing. The
         # abort before it ends another only on this same line.
@@ -156,6 +158,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         works_cuff=True,
         is_cuff_up=dinamap.is_cuff_up,
+        unknown=dinamap.unknown,
         is_harmless=True,  # NA reads status and last result (TK sends it before each cycle)
         caution=(
             "Only a part of what this monitor says is publicly known: "
@@ -181,6 +184,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         proof=Proof.CAPTURE,
         has_checksum=False,
         alarms=ivy450c.alarms,
+        unknown=ivy450c.unknown,
         is_harmless=True,  # nothing is said
     ),
     "nellcor": ProtocolEntry(
@@ -200,6 +204,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         has_checksum=True,
         works_cuff=True,
         is_cuff_up=suntech.is_cuff_up,
+        unknown=suntech.unknown,
         is_harmless=True,  # it reads the cuff's pressure, as NP does five times a second
     ),
     "nonin-ascii": ProtocolEntry(
@@ -208,6 +213,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         *(nonin_ascii.translate, nonin_ascii.METRICS),
         proof=Proof.SIMULATED,
         has_checksum=False,
+        unknown=nonin_ascii.unknown,
         is_harmless=True,  # nothing is said
     ),
 }

@@ -153,6 +153,7 @@ class Numerics:
     offset: int
     fast_status: int
     is_shifted: bool
+    has_more: bool
     time_s: int
     etco2: int
     fico2: int
@@ -164,7 +165,6 @@ class Numerics:
     spo2_alarms: int
     co2_unit: int
     extended_status: int
-    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +257,8 @@ class Decoder:
             self._fast_status = point.fast_status
             return point
         if code == NUMERICS:
-            values, more = VALUES.unpack_from(data), len(data) > VALUES.size
-            sent = Numerics(offset, self._fast_status, False, *values, has_more=more)
+            more = len(data) > VALUES.size
+            sent = Numerics(offset, self._fast_status, False, more, *VALUES.unpack_from(data))
             if _seems_shifted(sent, self._before):
                 sent = replace(sent, is_shifted=True)
             self._before, self._fast_status = sent, 0

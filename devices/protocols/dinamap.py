@@ -10,7 +10,7 @@ Sources: TK-BP (github.com/tnez/TK-BP), a laboratory's program for a DINAMAP PRO
 positions, how a new result is known; GeV100SerialConn, an open program for a CARESCAPE V100 whose
 comments quote GE's Host Communications Reference Manual 2010566: status digits, age in seconds.
 Called TK and GV below. The check pair was worked out from TK's four commands; that replies carry
-the same one is an inference.
+the same one is an inference. Nothing that is known of it tells which monitor it is, nor the time.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ NO_AGE_S = 9999  # GV: none within the 5400 s that are counted
 HIGHEST_MMHG = 300
 PULSE = range(20, 301)  # 1/min; a cuff finds no other
 
+MORE_OF_STATUS, MORE_OF_RATE = ("more behind NA",), ("more behind RC",)  # that is not read
 UNCHECKED = "check pair does not match"
 
 METRICS = frozenset(
@@ -91,8 +92,8 @@ class CuffStatus:
 
     ``status``: 0 busy, 1 done, above 2 failed. ``age_s``: seconds since the result, None where
     they cannot be read or are too many to be counted. ``news`` and ``measurement_id`` are the
-    Decoder's own. ``is_checked`` is False only where the Decoder was told to take replies whose
-    check pair does not match.
+    Decoder's own. ``has_more``: characters follow that are not read. ``is_checked`` is False only
+    where the Decoder was told to take replies whose check pair does not match.
     """
 
     offset: int
@@ -105,6 +106,7 @@ class CuffStatus:
     news: CuffNews
     measurement_id: str | None  # of a reading, else None
     is_checked: bool = True
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Rate:
     measurement_id: str | None
     age_s: int
     is_checked: bool = True
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +203,9 @@ class Decoder:
         news, measurement_id = self._cuff.news(status, age_s, pressures)
         if age_s == NO_AGE_S:
             age_s = None
-        unit = text[:1].decode()
-        return CuffStatus(
-            self._pieces.offset, unit, status, age_s, *pressures, news, measurement_id, is_checked
-        )
+        unit, more = text[:1].decode(), len(text) > fields.end()
+        told = (status, age_s, *pressures, news, measurement_id)
+        return CuffStatus(self._pieces.offset, unit, *told, is_checked, more)
 
     def _rate(self, text: bytes, fields: re.Match[bytes], is_checked: bool) -> Rate:
         digit = fields[1].decode()
@@ -211,10 +213,9 @@ class Decoder:
         if rate not in PULSE:
             rate = None
         is_news, measurement_id, age_s = self._cuff.pulse(rate)
-        unit = text[:1].decode()
-        return Rate(
-            self._pieces.offset, unit, digit, rate, is_news, measurement_id, age_s, is_checked
-        )
+        unit, more = text[:1].decode(), len(text) > fields.end()
+        told = (is_news, measurement_id, age_s)
+        return Rate(self._pieces.offset, unit, digit, rate, *told, is_checked, more)
 
 
 def _number(field: bytes) -> int | None:
@@ -295,6 +296,15 @@ class _Cuff:
 def is_cuff_up(message: Message) -> bool | None:
     """Whether a determination runs; None for a reply that does not say."""
     return message.status in BUSY if isinstance(message, CuffStatus) else None
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """Replies that are longer than what is known of them, and what follows START and CANCEL."""
+    if isinstance(message, CuffStatus):
+        return MORE_OF_STATUS if message.has_more else ()
+    if isinstance(message, Rate):
+        return MORE_OF_RATE if message.has_more else ()
+    return (f"text of {message.letters}",) if message.text else ()
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

@@ -67,6 +67,31 @@ BASIC_CLASS = Struct(
     "IHhhhh"  # CO2: status, label, end-tidal, inspired, respiration rate, ambient pressure
 )
 
+# Groups of it that are not read, by where their status starts behind the time; RS. Two bits of each
+# status tell whether the group is sent, so the class is taken as one number and masked.
+OTHER_GROUPS = {
+    44: "P3",
+    58: "P4",
+    102: "T3",
+    110: "T4",
+    146: "O2",
+    156: "N2O",
+    166: "anaesthetic agent",
+    178: "spirometry",
+    200: "cardiac output",
+    214: "NMT",
+    232: "SvO2",
+    240: "P5",
+    254: "P6",
+}
+# Values not read of the groups that are; RS. What repeats a value that is read is left out.
+OTHER_VALUES = Struct(
+    "<4xI4xhhh"  # time, ECG: status, label and heart rate, ST 1-3
+    "104xI6xhh"  # SpO2: status, what is read, modulation, SvO2
+)
+OTHER_SUBRECORDS = {2: "10 s trend", 3: "60 s trend", 4: "auxiliary"}
+OTHER_CLASSES = {1: "ext1 class", 2: "ext2 class", 3: "ext3 class"}
+
 # Alarm status, RS: sound on, silence; five boxes of text, text changed, colour, colour changed; 10
 # reserved bytes. RS names the types of silence and colour but not their sizes. Two bytes each is
 # what a published header of this interface has; with four, the record is that much longer, so its
@@ -80,6 +105,7 @@ ALARM_LAYOUTS = {
 NO_ALARM_TEXT = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
 
 EXISTS_AND_ACTIVE = 0b11  # the two lowest bits of every group's status
+ANY_OTHER = sum(EXISTS_AND_ACTIVE << 8 * at for at in OTHER_GROUPS)
 SMALLEST_VALUE = -32000  # RS: anything lower is a special value
 
 NO_VALID_DATA = -32767
@@ -143,6 +169,12 @@ MAIN_TYPES = {
 }
 
 
+# Records that are not read, as they are told.
+OTHER_KINDS = {
+    kind: (f"{kind} record",) for kind in RecordKind if kind is not RecordKind.PHYSIOLOGICAL
+}
+
+
 class AlarmColour(StrEnum):
     """How the monitor shows an alarm: its priority."""
 
@@ -187,7 +219,7 @@ class DisplayedValues:
     module exists, bit 1 the measurement is active. ``time_s`` is the monitor's clock in Unix
     seconds; whether it is set to UTC or to the wall, nobody says.
     ``cuff`` and ``measurement_id`` are the Decoder's own: what is new compared with the records
-    before.
+    before. ``others`` names what is active and not read.
     """
 
     offset: int
@@ -195,6 +227,7 @@ class DisplayedValues:
     level: int
     cuff: CuffNews
     measurement_id: str | None  # of a reading, else None
+    others: tuple[str, ...]
     time_s: int
     ecg_status: int
     heart_rate: int
@@ -251,12 +284,13 @@ class AlarmStatus:
 @dataclass(frozen=True, slots=True)
 class OtherRecord:
     """A sound record that carries neither displayed basic values nor alarms that are laid out as
-    expected; only its header is read."""
+    expected; only its header is read. ``others`` names the subrecords of a physiological one."""
 
     offset: int
     number: int
     level: int
     kind: RecordKind
+    others: tuple[str, ...] = ()
 
 
 Message = DisplayedValues | AlarmStatus | OtherRecord
@@ -303,26 +337,37 @@ class Decoder:
         kind = MAIN_TYPES.get(main_type, RecordKind.UNKNOWN)
         is_physiological = kind is RecordKind.PHYSIOLOGICAL
         basic_at = None
+        others: list[str] = []
         for at, subrecord in _listed(sr_desc):
             start = HEADER.size + at
             size = SUBRECORD_SIZES.get(subrecord, 0) if is_physiological else 0
             if at < 0 or start + size > length:
                 reason = f"a subrecord of type {subrecord} at {at} leaves the {length} bytes"
                 return Garbled(piece, reason, self._pieces.offset)
-            is_shown = is_physiological and subrecord == DISPLAYED_VALUES
-            if is_shown and _class_of(record, start) == BASIC:
-                basic_at = start
+            if is_physiological and subrecord == DISPLAYED_VALUES:
+                if (class_ := _class_of(record, start)) == BASIC:
+                    basic_at = start
+                else:
+                    others.append(OTHER_CLASSES.get(class_, "unknown class"))
+            elif is_physiological and subrecord in OTHER_SUBRECORDS:
+                others.append(OTHER_SUBRECORDS[subrecord])
         if kind is RecordKind.ALARM and [*_listed(sr_desc)] == [(0, ALARM_STATUS)]:
             alarms = _alarms(record[HEADER.size :])
             if alarms is not None:
                 return AlarmStatus(self._pieces.offset, number, level, *alarms)
         if basic_at is None:
-            return OtherRecord(self._pieces.offset, number, level, kind)
-        return self._displayed(number, level, BASIC_CLASS.unpack_from(record, basic_at))
+            return OtherRecord(self._pieces.offset, number, level, kind, tuple(others))
+        names = _other_values(record, basic_at)
+        if others:
+            names += tuple(others)
+        return self._displayed(number, level, BASIC_CLASS.unpack_from(record, basic_at), names)
 
-    def _displayed(self, number: int, level: int, values: tuple[int, ...]) -> DisplayedValues:
+    def _displayed(
+        self, number: int, level: int, values: tuple[int, ...], others: tuple[str, ...]
+    ) -> DisplayedValues:
         """Add to the basic ``values`` what is new of the cuff."""
-        sent = DisplayedValues(self._pieces.offset, number, level, CuffNews.NONE, None, *values)
+        offset = self._pieces.offset
+        sent = DisplayedValues(offset, number, level, CuffNews.NONE, None, others, *values)
         if not _is_active(sent.nibp_status):
             return sent
         pressures = (sent.nibp_systolic, sent.nibp_diastolic, sent.nibp_mean)
@@ -348,6 +393,33 @@ def _class_of(record: bytes, start: int) -> int:
     """Class of the physiological subrecord at ``start``. It says so itself; its place does not."""
     (bits,) = CLASS_AT.unpack_from(record, start)
     return int(bits) >> 8 & 0xF
+
+
+def _other_values(record: bytes, start: int) -> tuple[str, ...]:
+    """Names of what the basic class at ``start`` shows and is not read."""
+    class_end = start + SUBRECORD_SIZES[DISPLAYED_VALUES]
+    groups = int.from_bytes(record[start + 4 : class_end], "little") & ANY_OTHER
+    ecg_status, st_1, st_2, st_3, spo2_status, modulation, svo2 = OTHER_VALUES.unpack_from(
+        record, start
+    )
+    return _named(
+        groups,
+        _is_active(ecg_status) and max(st_1, st_2, st_3) >= SMALLEST_VALUE,
+        _is_active(spo2_status) and modulation >= SMALLEST_VALUE,
+        _is_active(spo2_status) and svo2 >= SMALLEST_VALUE,
+    )
+
+
+@lru_cache(maxsize=64)
+def _named(groups: int, has_st: bool, has_modulation: bool, has_svo2: bool) -> tuple[str, ...]:
+    """The groups of which both bits are set in a class masked with ANY_OTHER, and the values."""
+    names = [
+        name
+        for at, name in OTHER_GROUPS.items()
+        if groups >> 8 * at & EXISTS_AND_ACTIVE == EXISTS_AND_ACTIVE
+    ]
+    values = {"ST": has_st, "SpO2 modulation": has_modulation, "SpO2 group's SvO2": has_svo2}
+    return (*names, *(name for name, is_shown in values.items() if is_shown))
 
 
 def _alarms(status: bytes) -> tuple[bool, AlarmSilence, tuple[AlarmBox, ...]] | None:
@@ -518,6 +590,18 @@ def identity(message: Message) -> Identity | None:
 @lru_cache(maxsize=256)
 def _of_level(level: int) -> Identity:
     return Identity(version=f"DRI level {level}")
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """Groups, classes and kinds of record that are sent and not read, such as "spirometry".
+
+    A group counts while its module exists and measures, a single value while it is one.
+    """
+    if isinstance(message, AlarmStatus):
+        return ()
+    if isinstance(message, OtherRecord) and message.kind in OTHER_KINDS:
+        return OTHER_KINDS[message.kind]
+    return message.others
 
 
 def alarms(message: Message) -> tuple[str, ...] | None:

@@ -35,6 +35,7 @@ MAX_PACKET = TEXT_AT + MAX_TEXT + 1
 END = 0xFE
 NO_TEXT = re.compile(rb"[^\x20-\x7e\r]")
 LINE_END = "\r"
+LONGEST_NAME = 12  # characters that are told of one that is not known; known ones have 5
 TEXT_FIELDS = 2  # of each line, after the values: label and alarm
 
 INTEGER = re.compile(r" *(-?\d{1,3}) *")
@@ -89,6 +90,7 @@ LINES: dict[str, tuple[Field, ...]] = {
     "T1": (Field(Metric.TEMPERATURE_1, None, 0, 50, DECIMAL),),
     "T2": (Field(Metric.TEMPERATURE_2, None, 0, 50, DECIMAL),),
 }
+WAVE_NAMES = ("ECG wave", "respiration wave", "pleth wave", "P1 wave", "P2 wave")
 ANOTHER_LINE = re.compile(rf"(?:{'|'.join(LINES)})=")
 
 METRICS = frozenset(Metric) - {Metric.PERFUSION_INDEX, Metric.FICO2}
@@ -122,7 +124,8 @@ class Packet:
 
     CO2, a pressure or a temperature that has had no value since the Decoder began, and of which
     nothing is said, is left out: it is not in use. ``cuff`` and what follows it are the Decoder's
-    own: what is new compared with the packets before.
+    own: what is new compared with the packets before. ``others``: lines with a value that are not
+    read, by name.
     """
 
     offset: int
@@ -130,6 +133,7 @@ class Packet:
     cuff: CuffNews
     measurement_id: str | None  # of a reading, else None
     cuff_age: timedelta  # how long before this packet another showed the news first
+    others: tuple[str, ...] = ()
 
 
 Message = Packet
@@ -190,12 +194,12 @@ class Decoder:
         if tail[ends] != END:
             return self._drop(ends, f"byte {tail[ends]:02X} in the text", found)
         try:
-            lines = _lines(tail[TEXT_AT:ends].decode("ascii"))
+            lines, others = _lines(tail[TEXT_AT:ends].decode("ascii"))
         except _Damaged as why:
             return self._drop(ends + 1, str(why), found)
         self._take(ends + 1)
         self._leave_out_unused(lines)
-        found.append(Packet(self._offset, lines, *self._news(lines)))
+        found.append(Packet(self._offset, lines, *self._news(lines), others))
         return True
 
     def _drop(self, size: int, reason: str, found: list[Packet | Garbled]) -> bool:
@@ -260,14 +264,15 @@ def _reading(line: Line) -> _Reading | None:
     return () if set(pressures) == {None} else numbers
 
 
-def _lines(text: str) -> dict[str, Line]:
-    """The known lines of a packet's ``text``. Raises _Damaged."""
+def _lines(text: str) -> tuple[dict[str, Line], tuple[str, ...]]:
+    """The known lines of a packet's ``text``, and the names of others. Raises _Damaged."""
     *sent, rest = text.split(LINE_END)
     if rest or not sent:
         raise _Damaged("no CR before the end")
     if not text.startswith(f"{FIRST}="):
         raise _Damaged(f"the first line is {sent[0]!r}, expected {FIRST}")
     lines: dict[str, Line] = {}
+    others: list[str] = []
     for one in sent:
         head, *fields = one.split(";")
         name, is_line, count = head.partition("=")
@@ -278,6 +283,8 @@ def _lines(text: str) -> dict[str, Line]:
         if name not in LINES:
             if any(known.endswith(name) for known in LINES):
                 raise _Damaged(f"the end of a line: {one!r}")
+            if any(field.strip() for field in fields[:-TEXT_FIELDS]):
+                others.append(name[:LONGEST_NAME])
             continue
         expected = len(LINES[name])
         if name in lines:
@@ -291,7 +298,7 @@ def _lines(text: str) -> dict[str, Line]:
         else:
             *values, label, alarm = fields
             lines[name] = Line(tuple(values), label, alarm)
-    return lines
+    return lines, tuple(others)
 
 
 def _number(field: Field, sent: str) -> float | None:
@@ -313,6 +320,11 @@ def alarms(message: Packet) -> tuple[str, ...]:
     """The texts of the monitor's own alarms, as it sends them, each with its parameter."""
     texts = ((name, line.alarm.strip()) for name, line in message.lines.items())
     return tuple(f"{name}: {text}" for name, text in texts if text)
+
+
+def unknown(message: Packet) -> tuple[str, ...]:
+    """The waves that every packet has, and lines with a value of a name that is not known."""
+    return WAVE_NAMES + message.others if message.others else WAVE_NAMES
 
 
 def translate(message: Packet, observed_at: datetime) -> list[Observation]:

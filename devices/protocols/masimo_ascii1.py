@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, Quality, Source
@@ -129,8 +130,8 @@ class Decoder:
 
     def __init__(self) -> None:
         self._lines = Lines(LONGEST_LINE)
-        self._serial_number: str | None = None  # believed
-        self._another: str | None = None  # of the line before, where that was not believed
+        self._oximeter: Identity | None = None  # that is believed
+        self._another: Identity | None = None  # that was said last
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """Return the messages that ``data`` completes, in wire order; keep the rest."""
@@ -146,14 +147,14 @@ class Decoder:
 
     def _believed(self, found: Message | Garbled, line: Line) -> Message | Garbled:
         """``found``, unless it is of another oximeter that has not said so twice."""
-        if isinstance(found, Garbled) or found.serial_number in (None, self._serial_number):
+        said = None if isinstance(found, Garbled) else identity(found)
+        if said is None:
             return found
-        another, self._another = self._another, found.serial_number
-        if self._serial_number is None or another == found.serial_number:
-            self._serial_number, self._another = found.serial_number, None
+        another, self._another = self._another, said
+        if self._oximeter in (None, said) or another == said:
+            self._oximeter = said
             return found
-        reason = f"serial number {found.serial_number}, expected {self._serial_number}"
-        return Garbled(line.text, reason, line.offset)
+        return Garbled(line.text, "another serial number than before, said once", line.offset)
 
 
 def _parse(line: Line) -> Message | Garbled:
@@ -184,7 +185,7 @@ def _parse(line: Line) -> Message | Garbled:
         return garbled("a date that does not exist")
 
     serial_number = fields.get(b"SN")
-    others = (key.decode() for key in fields if key not in READ and fields[key].strip(NO_DIGIT))
+    others = [key for key in fields if key not in READ and fields[key].strip(NO_DIGIT)]
     return Record(
         line.offset,
         clock,
@@ -195,7 +196,7 @@ def _parse(line: Line) -> Message | Garbled:
         _hundredths(fields.get(b"PI", b"-")),
         int(fields[b"ALARM"], 16),
         None if exceptions is None else int(exceptions, 16),
-        tuple(others),
+        tuple([key.decode() for key in others]),
     )
 
 
@@ -209,10 +210,12 @@ def _hundredths(printed: bytes) -> float | None:
 
 def identity(message: Message) -> Identity | None:
     """The serial number; a line does not say which model prints it, nor its software."""
-    number = message.serial_number
-    if number is None or NO_NUMBER.issuperset(number):
-        return None
-    return Identity(serial=number)
+    return None if message.serial_number is None else _of_number(message.serial_number)
+
+
+@lru_cache(maxsize=16)
+def _of_number(serial_number: str) -> Identity | None:
+    return None if NO_NUMBER.issuperset(serial_number) else Identity(serial=serial_number)
 
 
 def unknown(message: Message) -> tuple[str, ...]:
@@ -250,6 +253,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     return found
 
 
+@lru_cache(maxsize=512)
 def _remarks(metric: Metric, alarms: int, exceptions: int) -> tuple[str, ...]:
     """The bits that are set and concern ``metric``, in words: alarms first, lowest bit first."""
     if not alarms and not exceptions:

@@ -6,6 +6,7 @@
 9600 baud, unasked, CR LF. Handhelds put the time of day in front. After the rate may stand an event
 mark (*), F where fast-response values were chosen, and B for a breath (9847). At power-up comes a
 header whose form is not published: it is no data line, so it is reported as garbled and no more.
+Nothing else tells which oximeter it is.
 There is no checksum: a line with anything odd in it is not believed at all.
 
 Sources: operator's manuals of Nonin 7500FO, Avant 9600, Avant 4000, 8500, 8600V and 9847, chapters
@@ -35,6 +36,8 @@ LINE = re.compile(
 # What the displays can show; anything else is no value.
 SPO2_PCT = (1, 100)
 PULSE_RATE = (18, 321)
+
+MARKS = ("event mark", "fast response", "breath mark")  # that are not read
 
 METRICS = frozenset({Metric.SPO2, Metric.PULSE_RATE})
 
@@ -86,6 +89,14 @@ def _parse(line: Line) -> Message | Garbled:
         b"F" in marks,
         b"B" in marks,
     )
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """The marks behind the rate."""
+    if not (message.is_event or message.is_fast or message.is_breath):
+        return ()
+    marks = (message.is_event, message.is_fast, message.is_breath)
+    return tuple(name for name, is_set in zip(MARKS, marks, strict=True) if is_set)
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

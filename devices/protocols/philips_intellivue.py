@@ -73,6 +73,7 @@ POLLED = Struct(">I8sHHH")  # relative time, absolute time, object partition and
 
 NUMERICS, ALERTS = 0x0006, 0x0036  # object codes of partition 1
 OBJECTS = 1  # that partition
+OTHER_OBJECTS = {0x0009: "waves", 0x002A: "patient", 0x0021: "monitor"}
 OBSERVED, ALERTING, STATIC_CONTEXT = 0x0803, 0x0801, 0x0811  # attribute groups
 
 # Attributes.
@@ -215,6 +216,47 @@ CUFF_READINGS: dict[int, Reading] = {
     0x4A06: _cuff(Metric.NIBP_DIASTOLIC),
     0x4A07: _cuff(Metric.NIBP_MEAN),
     CUFF_PULSE: _rate(Metric.NIBP_PULSE, Source.NIBP),
+}
+# Names of others that monitors send, as OpenICE has them from the guide. They are for the list of
+# what is not read; nothing else depends on them.
+NAMES = {
+    0x0301: "ECG_AMPL_ST_I",
+    0x0302: "ECG_AMPL_ST_II",
+    0x0303: "ECG_AMPL_ST_V1",
+    0x0304: "ECG_AMPL_ST_V2",
+    0x0305: "ECG_AMPL_ST_V3",
+    0x0306: "ECG_AMPL_ST_V4",
+    0x0307: "ECG_AMPL_ST_V5",
+    0x0308: "ECG_AMPL_ST_V6",
+    0x033D: "ECG_AMPL_ST_III",
+    0x033E: "ECG_AMPL_ST_AVR",
+    0x033F: "ECG_AMPL_ST_AVL",
+    0x0340: "ECG_AMPL_ST_AVF",
+    0x0343: "ECG_AMPL_ST_V",
+    0x034B: "ECG_AMPL_ST_MCL",
+    0x3F20: "ECG_TIME_PD_QT_GL",
+    0x3F24: "ECG_TIME_PD_QTc",
+    0x418A: "ECG_CARD_BEAT_RATE_BTB",
+    0x4261: "ECG_V_P_C_CNT",
+    0x4A1D: "PRESS_BLD_ART_PULM_SYS",
+    0x4A1E: "PRESS_BLD_ART_PULM_DIA",
+    0x4A1F: "PRESS_BLD_ART_PULM_MEAN",
+    0x4A47: "PRESS_BLD_VEN_CENT_MEAN",
+    0x4B04: "OUTPUT_CARD",
+    0x4B50: "TEMP_ART",
+    0x4B54: "TEMP_AWAY",
+    0x4B68: "TEMP_INJ",
+    0x4B7C: "TEMP_VEN",
+    0x4BC4: "PULS_OXIM_SAT_O2_DIFF",
+    0x4BC8: "PULS_OXIM_SAT_O2_ART_LEFT",
+    0x4BCC: "PULS_OXIM_SAT_O2_ART_RIGHT",
+    0x50CC: "CO2_TCUT",
+    0x50D0: "O2_TCUT",
+    0x5130: "TIME_PD_APNEA",
+    0x5164: "CONC_AWAY_O2",
+    0x5284: "CONC_AWAY_O2_INSP",
+    0x5378: "CONC_AWAY_O2_ET",
+    0x5804: "PRESS_CEREB_PERF",
 }
 METRICS = frozenset(one.metric for one in (*READINGS.values(), *CUFF_READINGS.values()))
 
@@ -389,10 +431,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A sound frame of which only the kind is read."""
+    """A sound frame of which only the kind is read, and the objects that a result is about."""
 
     offset: int
     kind: Kind
+    objects: str = ""
 
 
 Message = Association | Created | Numerics | Alerts | Refusal | Other
@@ -575,7 +618,9 @@ class Decoder:
             alerts = self._listed.add(_alerts(objects), invoke_id, part, is_empty=not objects)
             if alerts is not None:
                 return Alerts(offset, invoke_id, sequence_no, ticks, alerts, self._pretence)
-        return Other(offset, Kind.RESULT)
+        if partition == OBJECTS and code == ALERTS:
+            return Other(offset, Kind.RESULT)
+        return Other(offset, Kind.RESULT, OTHER_OBJECTS.get(code) or f"object 0x{code:04X}")
 
     def _passed_over(self, numerics: tuple[Numeric, ...], ticks: int) -> frozenset[int]:
         """Which of ``numerics`` have a better rival, here or in a result shortly before.
@@ -1079,6 +1124,22 @@ def identity(message: Message) -> Identity | None:
     if not isinstance(message, Created) or not (message.model or message.system_id):
         return None
     return Identity(model=message.model, serial=message.system_id)
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """Physio ids that are not read, such as "0x4261 NOM_ECG_V_P_C_CNT"; results of other objects.
+
+    A numeric counts whether or not it has a value: the monitor says that it measures it.
+    """
+    if isinstance(message, Numerics):
+        return tuple([_named(one[0]) for one in message.numerics if one[0] not in READINGS])
+    return (message.objects,) if isinstance(message, Other) and message.objects else ()
+
+
+@lru_cache(maxsize=512)
+def _named(physio_id: int) -> str:
+    name = NAMES.get(physio_id)
+    return f"0x{physio_id:04X} NOM_{name}" if name else f"0x{physio_id:04X}"
 
 
 def alarms(message: Message) -> tuple[str, ...] | None:

@@ -6,6 +6,10 @@
 The bytes of a frame add up to 0 modulo 256. The module speaks when it is asked, and once unasked:
 when a cycle is over. Nothing but the length tells one kind of reply from another.
 
+There is no serial number and no time in it. There is a version text, which is not asked for: the
+question is answered with O and K (NP), the letters that also begin and end a cycle, so that a cycle
+that runs would seem to be over.
+
 Sources: DesktopFX (github.com/ak-git/DesktopFX, appliance/suntech): requests, reader, and unit
 tests that quote the module's manual; SuntechProvider of the nPM patient monitor, two generations:
 commands, letters, error codes, timing. Called DF and NP below.
@@ -291,6 +295,20 @@ def is_cuff_up(message: Message) -> bool | None:
     if not isinstance(message, CuffPressure) or message.mmhg is None:
         return None
     return message.mmhg >= INFLATED_MMHG
+
+
+def unknown(message: Message) -> tuple[str, ...]:
+    """Fields of a result that hold something and are not read; replies that were not asked for."""
+    if isinstance(message, Result):
+        shown = {
+            "beats": message.beats,
+            "status": message.status,
+            "test codes": any(message.test_codes),
+        }
+        return tuple(name for name, sent in shown.items() if sent)
+    if isinstance(message, OtherReply):
+        return ("version text" if message.content[:2] in VERSIONS else "calibration",)
+    return ()
 
 
 def translate(message: Message, observed_at: datetime) -> list[Observation]:

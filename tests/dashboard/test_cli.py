@@ -219,7 +219,9 @@ def test_decode_reads_a_real_capture(shared: Path):
 def test_decode_reads_standard_input(wire: bytes):
     result = said("decode", "ge-dri", "-", stdin=wire)
     assert result.exit_code == 0
-    assert result.stderr == f"120 frames, 0 garbled, {len(wire)} bytes\n"
+    count, *_ = result.stderr.splitlines()
+    assert count == f"120 frames, 0 garbled, {len(wire)} bytes"
+    assert "\nfrom: version DRI level " in result.stderr
     assert {tuple(json.loads(line)) for line in result.stdout.splitlines()} == {tuple(KEYS)}
 
 
@@ -276,9 +278,11 @@ def test_what_each_simulated_monitor_sends_is_decoded(name: str, tmp_path: Path)
     result = said("decode", name, "-", stdin=wire)
     assert result.exit_code == 0
     garbled = 1 if name == "nonin-ascii" else 0  # its header, which no manual prints
-    frames, _, rest = result.stderr.partition(" ")
+    count, *more = result.stderr.splitlines()
+    frames, _, rest = count.partition(" ")
     assert int(frames) > 0
-    assert rest == f"frames, {garbled} garbled, {len(wire)} bytes\n"
+    assert rest == f"frames, {garbled} garbled, {len(wire)} bytes"
+    assert all(line.startswith(("from: ", "not read: ")) for line in more)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert {tuple(line) for line in lines} == {tuple(KEYS)}
     assert {line["metric"] for line in lines} <= PROTOCOLS[name].metrics

@@ -158,12 +158,12 @@ def test_records_of_other_kinds_are_known_and_say_nothing(main_type, kind):
     assert translate(message, NOW) == []
 
 
-@pytest.mark.parametrize("subrecord", [2, 3])
-def test_a_trend_is_a_mean_and_never_shown_as_live(subrecord):
+@pytest.mark.parametrize(("subrecord", "name"), [(2, "10 s trend"), (3, "60 s trend")])
+def test_a_trend_is_a_mean_and_never_shown_as_live(subrecord, name):
     record = bytearray(ge.unescaped(ge.WORKED)[:-1])
     record[18] = subrecord
     (message,) = fed(ge.framed(bytes(record)))
-    assert message == OtherRecord(message.offset, 0x7E, 10, RecordKind.PHYSIOLOGICAL)
+    assert message == OtherRecord(message.offset, 0x7E, 10, RecordKind.PHYSIOLOGICAL, (name,))
 
 
 @pytest.mark.parametrize(

@@ -371,15 +371,15 @@ def test_the_highest_type_bit_is_the_priority(bits, priority):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "kind", "objects"),
     [
-        ("connect indication", Kind.CONNECT_INDICATION),
-        ("the answer to a keep-alive", Kind.RESULT),
-        ("wave samples are left alone", Kind.RESULT),
+        ("connect indication", Kind.CONNECT_INDICATION, ""),
+        ("the answer to a keep-alive", Kind.RESULT, ""),
+        ("wave samples are left alone", Kind.RESULT, "waves"),
     ],
 )
-def test_frames_of_other_kinds_are_known_and_say_nothing(name, kind):
-    assert read(FRAMES[name]) == Other(len(FRAMES[name]), kind)
+def test_frames_of_other_kinds_are_known_and_say_nothing(name, kind, objects):
+    assert read(FRAMES[name]) == Other(len(FRAMES[name]), kind, objects)
 
 
 def test_an_error_names_the_request():
