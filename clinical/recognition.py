@@ -70,6 +70,7 @@ def identified(state: ChairState, event: Identified) -> tuple[ChairState, tuple[
     if said == NOBODY:
         return state, ()
     before, known = state.heard.get(name), state.bound.get(name)
+    was_strange = before is not None and _is_strange(state, name, before)
     state = replace(state, heard={**state.heard, name: event})
     if known is not None and said.is_other_than(known):
         state = replace(state, given=silenced(state.given, name))
@@ -78,7 +79,7 @@ def identified(state: ChairState, event: Identified) -> tuple[ChairState, tuple[
             return replace(state, heard={**state.heard, name: before}), ()
         return state, (_heard(state, name, event, BY_DATA, said, is_bound=False),)
     merged = said if known is None else _merged(known, said)
-    if merged == known:
+    if merged == known and not was_strange:
         return state, ()
     state = replace(state, bound={**state.bound, name: merged})
     return state, (_heard(state, name, event, BY_DATA, merged, is_bound=True),)

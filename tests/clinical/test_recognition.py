@@ -93,6 +93,8 @@ def test_the_own_monitor_that_comes_back_needs_nobody():
     chair.see(21, hr=72)
     assert chair.state.latest[Metric.HEART_RATE].value == 72
     assert "CHECK DEVICE" not in {name for name, _ in chair.open()}
+    # The record says from when on it was there again.
+    assert heard(chair)[1:] == [("B2", False, "vigil"), ("A1", True, "vigil")]
 
 
 def test_a_stranger_that_is_heard_again_on_a_reopened_port_is_one_alarm_and_one_fact():
