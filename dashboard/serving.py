@@ -15,6 +15,7 @@ from dashboard.pages import (
     alarms,
     board,
     chair,
+    monitors,
     preset,
     presets,
     review,
@@ -26,7 +27,7 @@ from dashboard.people import StoredPeople
 from dashboard.screens import Screens, StoredScreens
 from dashboard.services import Services
 
-PAGES = (board, chair, alarms, review, session, presets, preset, screens, sound)
+PAGES = (board, chair, alarms, review, session, presets, preset, screens, sound, monitors)
 GRACE_S = 2  # an open live socket must not hold up a stop
 
 
