@@ -3,7 +3,8 @@
 #   make demo     a simulated clinic in the browser, e.g. ARGS="--port 8060"
 #   make test     what CI runs: lint, types, import contracts, all tests
 #   make bench    one cell of the measurements, e.g. CELL=live-16
-#   make soak     hours of alarms on four screens, e.g. ARGS="--minutes 20"; nothing may grow
+#   make soak     nine bad lines at once, MINUTES=20 of the clinic's time; nothing may get lost or grow
+#   make soak-screens   hours of alarms on four screens, e.g. ARGS="--minutes 20"; nothing may grow
 #   make fuzz     bad bytes into every decoder, a minute each (Linux); e.g. ARGS="--seconds 5 ge-dri"
 #   make install  the environment alone
 #   make lock     new hashed locks from pyproject.toml, e.g. ARGS=--upgrade
@@ -18,7 +19,7 @@ UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-has
 # Without byte code the first import takes eight seconds; a user install has no place in .venv.
 unexport PYTHONDONTWRITEBYTECODE PIP_USER
 
-.PHONY: install install-dev demo test bench soak fuzz lock
+.PHONY: install install-dev demo test bench soak soak-screens fuzz lock
 
 install: .venv/.done
 install-dev: .venv/.done-dev
@@ -37,7 +38,11 @@ test: .venv/.done-dev
 bench: .venv/.done-dev
 	@$(BIN)/python -m tests.bench $(CELL)
 
+MINUTES ?= 20
 soak: .venv/.done-dev
+	@$(BIN)/python -m tests.soak.lines --minutes $(MINUTES) $(ARGS)
+
+soak-screens: .venv/.done-dev
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 fuzz: .venv/.done-fuzz

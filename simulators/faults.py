@@ -83,7 +83,8 @@ class Sent:
     """One message that the monitor gave to the cable at ``t_s``, and how far it has come.
 
     ``on_the_way``: bytes still in the cable; ``left_s``: when it gave out the last of them.
-    ``arrived``: bytes that the wire took, and no client left unread.
+    ``noise``: random bytes behind it. ``arrived``: bytes that the wire took, and no client left
+    unread.
     """
 
     t_s: float
@@ -92,6 +93,7 @@ class Sent:
     due: int
     on_the_way: int
     left_s: float
+    noise: int = 0
     arrived: int = 0
 
     @property
@@ -130,7 +132,7 @@ class FaultyCable:
             noise = self._random.randbytes(self._random.randint(1, LONGEST_NOISE))
         if self._baud[0] <= t_s < self._baud[1]:
             arriving, noise = at_twice_the_rate(arriving), at_twice_the_rate(noise)
-        sent = Sent(t_s, data, arriving != data, len(arriving), len(arriving), t_s)
+        sent = Sent(t_s, data, arriving != data, len(arriving), len(arriving), t_s, len(noise))
         arrives_s = self._stall[1] if self._stall[0] <= t_s < self._stall[1] else t_s
         if self._waiting:  # nothing overtakes on a wire
             arrives_s = max(arrives_s, self._waiting[-1][0])

@@ -6,7 +6,7 @@ import argparse
 import sys
 from fnmatch import fnmatch
 
-from tests.bench import alarm, commit, decoder, engine, links, live, past, start, what_if
+from tests.bench import alarm, commit, decoder, engine, links, live, past, soak, start, what_if
 from tests.bench.report import PAGE, Options, Row, Table, page, shown, store, stored
 
 TABLES: tuple[Table, ...] = (
@@ -14,6 +14,7 @@ TABLES: tuple[Table, ...] = (
     alarm.TABLE,
     decoder.TABLE,
     links.TABLE,
+    soak.TABLE,
     engine.TABLE,
     commit.TABLE,
     past.TABLE,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import statistics
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from tests.bench.child import Child
 from tests.bench.screen import a_browser
 from tests.e2e.clinics import GE, Clinic
 from tests.e2e.screens import LARGE, Console, Screen, start_session, step
+from tests.soak.growth import quarters
 
 CHAIRS = 4
 EVERY_S = 10.0
@@ -180,12 +180,6 @@ def report(
     for complaint in complaints:
         print(f"the browser complained: {complaint}")
     return int(has_failed)
-
-
-def quarters(values: Sequence[float]) -> tuple[float, float]:
-    """The medians of the first and of the last quarter."""
-    quarter = max(1, len(values) // 4)
-    return statistics.median(values[:quarter]), statistics.median(values[-quarter:])
 
 
 def main(arguments: list[str] | None = None) -> int:

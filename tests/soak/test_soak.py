@@ -1,4 +1,4 @@
-"""Would the soak see a page that grows?"""
+"""Would the soak of screens see a page that grows?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.soak.__main__ import EVERY_S, quarters, report
+from tests.soak.__main__ import EVERY_S, report
+from tests.soak.growth import quarters
 
 STEADY = {"heap MiB": 20.0, "nodes": 900.0, "listeners": 200.0}
 
