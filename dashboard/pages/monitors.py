@@ -136,13 +136,12 @@ def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands
         unfolded = frozenset(
             fold["about"] for fold, count in zip(folds, clicks, strict=True) if (count or 0) % 2
         )
-        now = seen(services, monitors, errands.all(), unfolded)
         before = dict(zip((place["name"] for place in places), shown, strict=True))
-        anew = {part.name: part for part in to_draw(view_of.panels(now, ZONE), before)}
-        children = [
-            list(anew[name].draw(view_of.NO_FORM)) if name in anew else no_update for name in before
-        ]
-        digests = [anew[name].shown if name in anew else no_update for name in before]
+        now = seen(services, monitors, errands.all(), unfolded)
+        # In a thread: dozens of lines take longer than the live numbers of others can wait.
+        anew = await asyncio.to_thread(drawn_anew, now, before)
+        children = [anew[name][0] if name in anew else no_update for name in before]
+        digests = [anew[name][1] if name in anew else no_update for name in before]
         of_chairs = view_of.choices_of_chairs(now.chairs)
         of_ports = [view_of.choices_of_ports(now, each) for each in chosen]
         return (
@@ -151,6 +150,16 @@ def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands
             [no_update if of_chairs == old else of_chairs for old in chairs],
             [no_update if new == old else new for new, old in zip(of_ports, ports, strict=True)],
         )
+
+
+def drawn_anew(
+    now: view_of.Seen, before: Mapping[str, str]
+) -> dict[str, tuple[list[Component], str]]:
+    """What says something else than ``before``, by its name: drawn, and a digest of it."""
+    return {
+        part.name: (list(part.draw(view_of.NO_FORM)), part.shown)
+        for part in to_draw(view_of.panels(now, ZONE), before)
+    }
 
 
 # --- what takes seconds ---------------------------------------------------------------------------

@@ -182,10 +182,8 @@ def unread_count(report: LineReport | None) -> list[Component]:
     return [html.Span(f" ({count})")] if count else []
 
 
-def raw(report: LineReport | None, is_open: bool) -> list[Component]:
-    """What came last. Sent only while somebody looks."""
-    if not is_open:
-        return []
+def raw(report: LineReport | None) -> list[Component]:
+    """What came last."""
     tail = report.tail if report else b""
     return [
         html.P(f"The last {len(tail)} bytes, the newest at the end.", className="dim"),

@@ -23,7 +23,7 @@ from dashboard.edits import free_number
 from dashboard.errands import Errand
 from dashboard.views import detection, line
 from dashboard.views.panel import Form, Panel, digest, panel
-from dashboard.views.ports import called, found_as, maker, owner
+from dashboard.views.ports import Owner, called, found_as, maker, owners
 from devices.ports import FoundPort
 from devices.registry import PROTOCOLS
 
@@ -252,21 +252,25 @@ def _line(
     name = line_name(chair.number, each.monitor)
     report, view = seen.reports.get((chair.number, each.monitor)), seen.views.get(chair.number)
     errand = seen.errands.get(test_name(name))
-    parts = {
+    parts: dict[str, Callable[[], Sequence[Component]]] = {
         "state": partial(line.state, report),
         "who": partial(line.who, chair, each, report, view),
         "figures": partial(line.figures, report, seen.now),
         "test": partial(line.test, errand, view, each.monitor, seen.now_s),
+        "unread-count": partial(line.unread_count, report),
+    }
+    folded: dict[str, Callable[[], Sequence[Component]]] = {
         "facts": partial(line.facts, each, report, zone),
         "unread": partial(line.unread, report),
-        "unread-count": partial(line.unread_count, report),
-        "raw": partial(line.raw, report, f"raw {name}" in seen.unfolded),
+        "raw": partial(line.raw, report),
     }
+    for part, draw in folded.items():
+        parts[part] = draw if f"{part} {name}" in seen.unfolded else list
     drawn = [_said(f"{part} {name}", draw) for part, draw in parts.items()]
     if seen.may_act:
-        drawn.append(panel(f"listen {name}", lambda _form: _listen(name, each, report, seen)))
+        drawn.append(_listen(name, each, report, seen.why_not))
     if seen.may_arrange:
-        drawn.append(panel(f"moves {name}", lambda _form: _moves(name, chair, seen.chairs)))
+        drawn.append(_moves(name, [other for other in seen.chairs if other is not chair]))
     return tuple(drawn)
 
 
@@ -353,37 +357,45 @@ def _line_edits(name: str, parts: Mapping[str, Component]) -> Iterator[Component
     yield html.Div(id=ids.said("line-edit", name), role="status")
 
 
-def _listen(
-    name: str, each: MonitorConfig, report: LineReport | None, seen: Seen
-) -> list[Component]:
-    return [
-        dmc.Switch(
-            id=ids.monitor_field("listen", name),
-            label="Listen only",
-            description=LISTEN_ONLY + (NEXT_START if seen.why_not else ""),
-            checked=report.is_listen_only if report else each.is_listen_only,
-        )
-    ]
+def _listen(name: str, each: MonitorConfig, report: LineReport | None, why_not: str) -> Panel:
+    is_on = report.is_listen_only if report else each.is_listen_only
+
+    def draw(_form: Form) -> list[Component]:
+        return [
+            dmc.Switch(
+                id=ids.monitor_field("listen", name),
+                label="Listen only",
+                description=LISTEN_ONLY + (NEXT_START if why_not else ""),
+                checked=is_on,
+            )
+        ]
+
+    return Panel(f"listen {name}", digest(is_on, why_not), draw)
 
 
-def _moves(name: str, chair: ChairConfig, chairs: Sequence[ChairConfig]) -> list[Component]:
-    others = [each for each in chairs if each.number != chair.number]
-    return [
-        dmc.Select(
-            id=ids.monitor_field("to", name),
-            label="Move to",
-            placeholder="Another chair" if others else "There is no other chair",
-            data=choices_of_chairs(others),
-            disabled=not others,
-        )
-    ]
+def _moves(name: str, others: Sequence[ChairConfig]) -> Panel:
+    choices = choices_of_chairs(others)
+
+    def draw(_form: Form) -> list[Component]:
+        return [
+            dmc.Select(
+                id=ids.monitor_field("to", name),
+                label="Move to",
+                placeholder="Another chair" if others else "There is no other chair",
+                data=choices,
+                disabled=not others,
+            )
+        ]
+
+    return Panel(f"moves {name}", digest(choices), draw)
 
 
 # --- ports ----------------------------------------------------------------------------------------
 
 
 def _ports(seen: Seen, zone: tzinfo | None) -> Panel:
-    parts = tuple(_port(port, seen) for port in seen.ports)
+    whose = owners(seen.ports, seen.chairs)
+    parts = tuple(_port(port, whose.get(port.key), seen) for port in seen.ports)
 
     def draw(_form: Form) -> list[Component]:
         if not parts:
@@ -398,8 +410,7 @@ def _ports(seen: Seen, zone: tzinfo | None) -> Panel:
     return Panel("ports", digest([part.name for part in parts]), draw, parts)
 
 
-def _port(port: FoundPort, seen: Seen) -> Panel:
-    has = owner(port, seen.chairs, seen.ports)
+def _port(port: FoundPort, has: Owner | None, seen: Seen) -> Panel:
     outcome = panel(f"outcome {port.key}", lambda _form: _outcome(port.key, seen))
     usb = f"{port.vid:04X}:{port.pid:04X}" if port.vid is not None and port.pid is not None else ""
     serial = f"serial number {port.serial_number}" if port.serial_number else "no serial number"
@@ -576,7 +587,8 @@ def choices_of_chairs(chairs: Sequence[ChairConfig]) -> list[dict[str, str]]:
 
 def choices_of_ports(seen: Seen, chosen: str | None = None) -> list[dict[str, str]]:
     """The free ports; one that is ``chosen`` stays there when its adapter is pulled out."""
-    free = [port for port in seen.ports if owner(port, seen.chairs, seen.ports) is None]
+    taken = owners(seen.ports, seen.chairs)
+    free = [port for port in seen.ports if port.key not in taken]
     rows = [{"value": each.key, "label": called(each.key, seen.ports)} for each in free]
     if chosen and chosen not in {each.key for each in free}:
         is_there = found_as(chosen, seen.ports) is not None

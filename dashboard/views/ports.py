@@ -70,13 +70,12 @@ def found_as(port: str, found: Sequence[FoundPort]) -> FoundPort | None:
     return next((each for each in found if each.device == device), None)
 
 
-def owner(
-    port: FoundPort, chairs: Sequence[ChairConfig], found: Sequence[FoundPort]
-) -> Owner | None:
-    """The monitor that is arranged at ``port``, by whichever name; None: it is free."""
-    place = place_of(port.key, found)
-    for chair in chairs:
-        for each in chair.monitors:
-            if place_of(each.port, found) == place:
-                return Owner(chair.number, chair.name, each.monitor)
-    return None
+def owners(found: Sequence[FoundPort], chairs: Sequence[ChairConfig]) -> dict[str, Owner]:
+    """The monitor that is arranged at each port, by its key, whatever name the chair has for it."""
+    places = {
+        place_of(each.port, found): Owner(chair.number, chair.name, each.monitor)
+        for chair in chairs
+        for each in chair.monitors
+    }
+    here = {port.key: places.get(place_of(port.key, found)) for port in found}
+    return {key: owner for key, owner in here.items() if owner is not None}

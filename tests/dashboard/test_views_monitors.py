@@ -138,14 +138,18 @@ def has(now: Seen, what: str) -> bool:
 def test_a_second_later_only_the_figures_are_drawn_anew():
     report = replace(REPORT, received=13_600, frames=11, tail=b"fedcba", last_good_at=NOON)
     later = seen(reports={(1, "ge-dri"): report}, now=NOON + timedelta(seconds=1), now_s=101.0)
-    assert redrawn(seen(), later) == {"figures 1:ge-dri", "facts 1:ge-dri"}
+    assert redrawn(seen(), later) == {"figures 1:ge-dri"}
 
 
-def test_raw_bytes_are_sent_only_while_somebody_looks():
-    assert "script" not in page(seen())
-    unfolded = seen(unfolded=frozenset({"raw 1:ge-dri"}))
-    assert "|0123456789abcdef|" in page(unfolded)
-    assert redrawn(seen(), unfolded) == {"raw 1:ge-dri"}
+@pytest.mark.parametrize(
+    ("fold", "says"),
+    [("raw", "|0123456789abcdef|"), ("unread", "all that this monitor sent"), ("facts", "8E1")],
+)
+def test_what_is_folded_is_sent_only_while_somebody_looks(fold, says):
+    assert says not in page(seen())
+    unfolded = seen(unfolded=frozenset({f"{fold} 1:ge-dri"}))
+    assert says in page(unfolded)
+    assert redrawn(seen(), unfolded) == {f"{fold} 1:ge-dri"}
 
 
 def test_a_port_that_goes_draws_no_form_and_no_line_anew():
@@ -371,8 +375,9 @@ def test_a_port_is_called_by_its_adapter(port, found, says):
 
 def test_a_port_says_whose_it_is_or_that_it_is_free():
     chairs = (WINDOW, GARDEN)
-    assert naming.owner(FTDI, chairs, FOUND) == (1, "Window", "ge-dri")
-    assert naming.owner(PROLIFIC, chairs, FOUND) is None
+    assert naming.owners(FOUND, chairs) == {FTDI.key: (1, "Window", "ge-dri")}
+    by_device = replace(WINDOW, monitors=(replace(GE, port="/dev/ttyUSB0"),))
+    assert naming.owners(FOUND, (by_device,)) == naming.owners(FOUND, chairs)
     text = page(seen())
     assert "FTDI A50285BI" in text
     assert "0403:6001" in text
