@@ -311,6 +311,12 @@ def open_port(
     return SerialPort(resolve(text, () if is_device else list_ports()), settings, read_within_s)
 
 
+def has_speed(device: str) -> bool:
+    """Whether baud and parity of an open port mean anything: not at a network's or a program's."""
+    is_pty = os.path.realpath(device).startswith(PTY_FOLDERS)
+    return not (is_pty or device.startswith("socket://"))
+
+
 class PortWatch:
     """Notices what is plugged in and out, on a thread of its own between ``start`` and ``stop``.
 
@@ -376,7 +382,7 @@ class SerialPort:
 
     def __init__(self, device: str, settings: LineSettings, read_within_s: float) -> None:
         # A pseudo-terminal has no parity and no RTS, and refuses to be set to either.
-        is_pty = os.path.realpath(device).startswith(PTY_FOLDERS)
+        is_pty = not has_speed(device)
         self.device = device
         with _os_errors():
             self._serial = serial.Serial(
