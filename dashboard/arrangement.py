@@ -6,20 +6,23 @@ rules, and are refused in the same words.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from clinical.vitals import CUFF, Metric
-from devices.ports import FoundPort, SerialAddress, parse_port
+from devices.ports import FoundPort, parse_port
+from devices.ports import place as place_of
 from devices.registry import PROTOCOLS
 
 CHAIRS_MAX = 64
 NAME_MAX = 40  # characters; a longer one has no room on a tile
-PORT = "a serial port such as /dev/ttyUSB0, COM3 or usb:0403:6001:A10K3X7Q"
+PORT = "a serial port such as COM3, usb:0403:6001:A10K3X7Q or socket://10.0.0.7:4001"
 BAUD = "a number above 0, as the monitor's own menu shows it"
+# Numbered as they are plugged in: after the next start another adapter may have the name.
+PASSING = re.compile(r"/dev/tty(USB|ACM)\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,7 @@ def _wrong_alone(each: MonitorConfig) -> Iterator[tuple[str, str, object]]:
     try:
         parse_port(each.port)
     except ValueError:
-        yield (
-            "port",
-            "a serial port such as /dev/ttyUSB0, COM3 or usb:0403:6001:A10K3X7Q",
-            each.port,
-        )
+        yield "port", PORT, each.port
     if each.baud is not None and each.baud <= 0:
         yield "baud", BAUD, each.baud
     able = preferable(each.monitor)
@@ -175,19 +174,6 @@ def _shared(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterat
                 expected = f"different for each monitor: {taken[port]} has it, free it there first"
                 yield Wrong(index, place, "port", expected, each.port)
             taken.setdefault(port, f"{chair.name} ({each.monitor})")
-
-
-def place_of(
-    port: str, found: Sequence[FoundPort], real: Callable[[str], str] = os.path.realpath
-) -> object:
-    """What two names of one port have in common: com3 is COM3, a link is what it leads to.
-
-    Raises ValueError for a ``port`` that names none.
-    """
-    address = parse_port(port)
-    if not isinstance(address, SerialAddress):
-        return address
-    return real(address.device) if address.device.startswith("/") else address.device
 
 
 def title_of(monitor: str) -> str:
@@ -252,6 +238,44 @@ def _chair_of(row: Mapping[str, Any]) -> ChairConfig:
         for each in row["monitors"]
     )
     return ChairConfig(int(row["number"]), str(row["name"]), monitors)
+
+
+# --- names that last ------------------------------------------------------------------------------
+
+
+def remembered(
+    chairs: Sequence[ChairConfig], found: Sequence[FoundPort]
+) -> tuple[ChairConfig, ...]:
+    """``chairs`` with every port by what stays the same when it is plugged in again."""
+    keys = {port.device: port.key for port in found if port.key}
+    return tuple(
+        replace(
+            chair,
+            monitors=tuple(
+                replace(each, port=keys.get(each.port, each.port)) for each in chair.monitors
+            ),
+        )
+        for chair in chairs
+    )
+
+
+def passing(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> list[str]:
+    """A warning for each port that may be another adapter after the next start."""
+    keys = {port.device: port.key for port in found if port.key}
+    warnings = []
+    for chair in chairs:
+        for each in chair.monitors:
+            if not PASSING.fullmatch(each.port):
+                continue
+            key = keys.get(each.port, each.port)
+            how = f'write port = "{key}" instead'
+            if key == each.port:
+                how = "plug it in, and the monitors page shows the name that lasts"
+            warnings.append(
+                f"{chair.name}, {each.monitor}: {each.port} may be another adapter after the next "
+                f"start; {how}"
+            )
+    return warnings
 
 
 # --- what changes ---------------------------------------------------------------------------------

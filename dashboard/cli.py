@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dashboard.config import Config
+    from devices.ports import FoundPort
 
 app = typer.Typer(
     name="vigil",
@@ -26,10 +27,24 @@ app = typer.Typer(
 )
 users = typer.Typer(help="Accounts of the people who sign in.", no_args_is_help=True)
 app.add_typer(users, name="user")
+captures = typer.Typer(
+    help="The flight recorder: every byte of every line, as it came.", no_args_is_help=True
+)
+app.add_typer(captures, name="capture")
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="The clinic's TOML file.", show_default=False)
 ]
+AnyConfig = Annotated[
+    Path | None, typer.Option("--config", help="The clinic's TOML file.", show_default=False)
+]
+AnyData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder of a record; without both, the demo's.", show_default=False
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def main() -> None:
@@ -125,8 +140,13 @@ def demo(
 
 @app.command()
 def run(config: ConfigFile) -> None:
-    """Watch the monitors that a configuration file names."""
-    settings = _config(config)
+    """Watch the monitors that a configuration file names, or that are arranged on its pages."""
+    from dashboard.arrangement import passing
+    from devices.ports import list_ports
+
+    settings = _config(config, found := list_ports())
+    for warning in passing(settings.chairs, found):
+        typer.echo(f"vigil: {warning}", err=True)
     with _until_stopped():
         from dashboard.clinic import Clinic
         from dashboard.clock import SteadyClock
@@ -314,6 +334,116 @@ def alarms(
     typer.echo(json.dumps(told, indent=2) if as_json else told)
 
 
+@captures.command("list")
+def capture_list(config: AnyConfig = None, data: AnyData = None, as_json: AsJson = False) -> None:
+    """What is kept, of which chair and monitor, from when to when."""
+    import json
+
+    from dashboard import captures as kept
+    from storage.captures import FOLDER
+
+    rows = kept.listed(_record_in(config, data) / FOLDER)
+    typer.echo(json.dumps(rows, indent=2) if as_json else kept.list_as_text(rows))
+
+
+@captures.command("export")
+def capture_export(
+    what: Annotated[str, typer.Argument(metavar="CHAIR|FILE", help="A chair, or one file.")],
+    out: Annotated[str, typer.Option("--output", "-o", help="A file, or - for standard output.")],
+    config: AnyConfig = None,
+    data: AnyData = None,
+    monitor: Annotated[str, typer.Option(help="Which, where the chair has two.")] = "",
+    since: Annotated[
+        str, typer.Option("--from", help="As 2026-03-14T09:00; without a zone, this computer's.")
+    ] = "",
+    until: Annotated[str, typer.Option("--to", help="Up to, and without.")] = "",
+    stamps: Annotated[
+        bool, typer.Option("--stamps", help="Before each read: seconds f64, bytes u32.")
+    ] = False,
+) -> None:
+    """The bytes that came, for ``vigil decode``."""
+    from dashboard import captures as kept
+    from storage.captures import FOLDER
+
+    try:
+        if what.isdecimal() and not Path(what).is_file():
+            folder = _record_in(config, data) / FOLDER
+            pieces = kept.of_chair(folder, int(what), monitor)
+        else:
+            pieces = kept.named([Path(what)])
+        reads = kept.exported(pieces, kept.time_of(since), kept.time_of(until), stamps=stamps)
+        target: Any = sys.stdout.buffer if out == "-" else open(out, "wb")  # noqa: SIM115
+        with target:
+            size = sum(target.write(read) for read in reads)
+    except kept.Unclear as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"cannot write {out}: {error.strerror}")
+    typer.echo(f"{size} bytes", err=True)
+    raise typer.Exit(0 if size else 1)
+
+
+@captures.command("replay")
+def capture_replay(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files of lines.")
+    ] = None,
+    session: Annotated[
+        str, typer.Option(help="Its number or public id: hold a replay against its record.")
+    ] = "",
+    config: AnyConfig = None,
+    data: AnyData = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send what was kept through decoder, link and rules once more.
+
+    Files: one JSON object an observation. A session: whether the very observations and alarms of
+    the record come of it; exit 0 where they do, else 1.
+    """
+    import json
+
+    from dashboard import captures as kept
+    from dashboard.replay import NotCaptured
+
+    if bool(files) == bool(session):
+        _fail("expected files, or --session and no files")
+    try:
+        if session:
+            verdict = kept.judged(_record_in(config, data), session)
+            told = kept.verdict_as_json(verdict) if as_json else kept.verdict_as_text(verdict)
+            typer.echo(json.dumps(told, indent=2) if as_json else told)
+            raise typer.Exit(0 if verdict.is_identical else 1)
+        notes: list[str] = []
+        count = 0
+        for line in kept.observed(kept.named(files or []), notes):
+            sys.stdout.write(json.dumps(line) + "\n")
+            count += 1
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `| head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    except kept.Unclear as error:
+        _fail(error)
+    except NotCaptured as error:
+        _fail(error, 1)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{count} observations", err=True)
+    raise typer.Exit(0 if count else 1)
+
+
+def _record_in(config: Path | None, data: Path | None) -> Path:
+    """The folder of the record that the options name."""
+    from dashboard.alarm_log import DEMO, RECORD
+
+    if config is not None and data is not None:
+        _fail("expected --config or --data, got both")
+    folder = data or DEMO if config is None else _config(config).data
+    if not (folder / RECORD).is_file():
+        _fail(f"there is no record in {folder}", 1)
+    return folder
+
+
 @users.command("add")
 def user_add(
     user: Annotated[str, typer.Argument(help="The name to sign in with.")],
@@ -389,12 +519,12 @@ def user_list(config: ConfigFile) -> None:
 PASSWORD_MIN = 12  # length beats rules about kinds of characters
 
 
-def _config(file: Path) -> Config:
+def _config(file: Path, found: Sequence[FoundPort] = ()) -> Config:
     from clinical.catalog.document import Malformed
     from dashboard.config import read_config
 
     try:
-        return read_config(file)
+        return read_config(file, found)
     except Malformed as error:
         _fail(error)
 

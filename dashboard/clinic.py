@@ -37,6 +37,7 @@ from dashboard.arrangement import (
     from_json,
     listening_only,
     refusal,
+    remembered,
 )
 from dashboard.clock import SteadyClock
 from dashboard.config import Config
@@ -45,7 +46,7 @@ from dashboard.live import LiveHub
 from dashboard.presets import Shelf
 from dashboard.services import Site
 from devices.link import Frame
-from devices.ports import FoundPort, OpenPort, list_ports, open_port
+from devices.ports import FoundPort, OpenPort, PortWatch, list_ports, open_port
 from devices.registry import PROTOCOLS
 from storage import audit
 from storage.captures import Bounds, FlightRecorder
@@ -151,7 +152,7 @@ class Clinic:
             clock,
             on_state=self._recorder_changed,
         )
-        self.open_port, self.found_ports = open_port, list_ports
+        self.open_port, self.ports = open_port, PortWatch(list_ports)
         self.recorder = FlightRecorder(
             config.data / CAPTURES, clock=clock, bounds=_bounds(stored.get(CAPTURE))
         )
@@ -175,6 +176,7 @@ class Clinic:
         self._resume()
         self._is_running = True
         self.engine.start()
+        self.ports.start()
         for chair in self.chairs:
             if not chair.monitors:
                 self._tell_again(chair)
@@ -184,6 +186,7 @@ class Clinic:
         with self._rearranging:
             self._is_stopped = True
             self.lines.stop()
+        self.ports.stop()
         if self._is_running:
             self.engine.stop()
         self.recorder.close()
@@ -256,8 +259,9 @@ class Clinic:
         with self._rearranging:
             if before is not None and tuple(before) != self.chairs:
                 return Refusal("Somebody else changed the chairs meanwhile: look again.")
-            why_not = refusal(chairs, self.found_ports())
-            return why_not or self._change(tuple(chairs), by, "arrange_chairs")
+            found = self.ports.ports
+            why_not = refusal(chairs, found)
+            return why_not or self._change(remembered(chairs, found), by, "arrange_chairs")
 
     def listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
         """Write nothing to a monitor from now on, or speak to it again. Where the chairs are fixed

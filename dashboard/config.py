@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clinical.catalog.document import Table
 from clinical.vitals import Metric
 from dashboard.arrangement import ChairConfig, MonitorConfig, first_wrong, preferable
+from devices.ports import FoundPort
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 IN_FILE = (
@@ -38,10 +40,11 @@ class Config:
         return f"sqlite:///{self.data / 'vigil.sqlite'}"
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: Path, found: Sequence[FoundPort] = ()) -> Config:
     """The configuration in ``file``; relative paths are relative to it.
 
-    Raises Malformed with the line, what was expected and what came, before any port is touched.
+    By the ports that were ``found``, two names of one port are known for what they are. Raises
+    Malformed with the line, what was expected and what came, before any port is touched.
     """
     top = Table.read(file)
     clinic = top.table("clinic")
@@ -57,13 +60,13 @@ def read_config(file: Path) -> Config:
     )
     clinic.done()
     top.done()
-    _refuse(rows, config.chairs)
+    _refuse(rows, config.chairs, found)
     return config
 
 
-def _refuse(rows: list[Table], chairs: tuple[ChairConfig, ...]) -> None:
+def _refuse(rows: list[Table], chairs: tuple[ChairConfig, ...], found: Sequence[FoundPort]) -> None:
     """Raises Malformed, with the line, for what no clinic can have."""
-    wrong = first_wrong(chairs)
+    wrong = first_wrong(chairs, found)
     if wrong is None:
         return
     row = rows[wrong.chair]

@@ -137,6 +137,7 @@ class Demo:
             chairs=tuple(self._chairs.values()),
             http_port=port,
             is_simulated=True,
+            why_fixed="The chairs of a demo are its own: vigil run has a clinic's.",
         )
 
     @contextmanager

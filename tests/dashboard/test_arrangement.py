@@ -16,8 +16,11 @@ from dashboard.arrangement import (
     differences,
     from_json,
     listening_only,
+    passing,
     refusal,
+    remembered,
 )
+from devices.ports import FoundPort, keyed
 
 WINDOW = ChairConfig(1, "Window", (MonitorConfig("ge-dri", "/dev/vigil/1", 19200),))
 DOOR = ChairConfig(
@@ -72,7 +75,7 @@ WRONG = {
         (WINDOW, other(DOOR, 1, port="USB 1")),
         (1, 1, "port"),
         "Door, Masimo Rad-8, Radical-5 and Radical-7 oximeters: expected port to be a serial port "
-        "such as /dev/ttyUSB0, COM3 or usb:0403:6001:A10K3X7Q, got 'USB 1'.",
+        "such as COM3, usb:0403:6001:A10K3X7Q or socket://10.0.0.7:4001, got 'USB 1'.",
     ),
     "no speed": (
         (other(WINDOW, 0, baud=0),),
@@ -129,6 +132,43 @@ def test_two_links_to_one_port_are_one_port(tmp_path):
     refused = refusal(chairs)
     assert refused is not None
     assert "Window (ge-dri) has it" in refused.words
+
+
+FOUND = keyed(
+    [
+        FoundPort("/dev/ttyUSB0", "adapter", serial_number="A10K3X7Q", vid=0x0403, pid=0x6001),
+        FoundPort("/dev/ttyS0", "built in"),
+    ]
+)
+KEY = "usb:0403:6001:A10K3X7Q"
+
+
+def test_a_name_and_the_adapter_that_has_it_are_one_port():
+    chairs = (other(WINDOW, 0, port="/dev/ttyUSB0"), other(DOOR, 0, port=KEY))
+    assert refusal(chairs) is None  # nobody knows while it is not plugged in
+    refused = refusal(chairs, FOUND)
+    assert refused is not None
+    assert "Window (ge-dri) has it" in refused.words
+
+
+def test_a_port_is_remembered_by_what_lasts():
+    chairs = (other(WINDOW, 0, port="/dev/ttyUSB0"), other(DOOR, 0, port="/dev/ttyS0"))
+    kept = remembered(chairs, FOUND)
+    assert [chair.monitors[0].port for chair in kept] == [KEY, "/dev/ttyS0"]
+
+
+def test_a_name_that_does_not_last_is_warned_of():
+    chairs = (
+        other(WINDOW, 0, port="/dev/ttyUSB0"),
+        other(DOOR, 0, port="/dev/ttyACM3"),
+        replace(WINDOW, name="Corner"),
+    )
+    assert passing(chairs, FOUND) == [
+        "Window, ge-dri: /dev/ttyUSB0 may be another adapter after the next start; "
+        f'write port = "{KEY}" instead',
+        "Door, dinamap: /dev/ttyACM3 may be another adapter after the next start; "
+        "plug it in, and the monitors page shows the name that lasts",
+    ]
 
 
 def test_a_typed_speed_is_a_number_or_refused_in_words():

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -22,16 +23,20 @@ from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from clinical.snapshot import ChairView
 from clinical.vitals import Metric
+from dashboard.app import create_app
 from dashboard.arrangement import ChairConfig, MonitorConfig
 from dashboard.clinic import NO_MONITOR, NOT_RECORDED, Clinic
 from dashboard.clock import SteadyClock
 from dashboard.config import Config
+from dashboard.pages import board, chair
+from dashboard.serving import services_of
 from devices.protocols.line import LineSettings
 from storage.models import AuditRow, MonitorsArrangedRow
 from storage.settings import put_setting, settings
+from tests.dashboard.a_clinic import PASSWORD, QUICK, FakePeople, served
 from tests.system.clinic import until
 
-NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)
+NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)  # a_clinic's
 DIRECTOR = Actor("ines", "Inés Prado", Role.DIRECTOR)
 SPEAKS_EVERY_S = 0.02
 
@@ -306,3 +311,34 @@ def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic
     assert clinic.core.rearrange((moved,), DIRECTOR) is None
     until(lambda: clinic.is_live(3), "live where nobody knows another one")
     assert clinic.view(3).bound["masimo-ascii1"].serial == "0000077777"
+
+
+@pytest.mark.browser
+def test_an_open_board_shows_the_chairs_as_they_come_and_go(clinic: Running, page: Page):
+    clinic.start()
+    core, said = clinic.core, []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    app = create_app(services_of(core), (board, chair), FakePeople(), hasher=QUICK)
+    with served(app) as at:
+        page.goto(f"http://{at}/")
+        page.fill("[name=user]", NURSE.user)
+        page.fill("[name=password]", PASSWORD)
+        page.click("button")
+        expect(page.get_by_text("No chairs yet")).to_be_visible()
+        expect(page.locator("#not-live")).to_be_hidden()
+        assert core.rearrange((LEFT, MIDDLE), DIRECTOR) is None
+        shown = page.locator('[data-tile="1"] [data-metric="spo2"]:not([data-role])')
+        expect(shown).to_have_text("62")
+        expect(page.locator("header nav").get_by_title("Middle")).to_be_visible()
+        assert core.rearrange((replace(LEFT, name="Window"),), DIRECTOR) is None
+        expect(page.locator("[data-tile]")).to_have_count(1)
+        expect(page.locator(".tile-name")).to_have_text("Window")
+        expect(shown).to_have_text("62")
+        assert said == []
+        page.locator(".tile-name").click()
+        large = page.locator('#live-root[data-chairs="1"] [data-metric="spo2"]:not([data-role])')
+        expect(large.first).to_have_text("62")
+        assert core.rearrange((MIDDLE,), DIRECTOR) is None  # the chair of this page
+        expect(page.get_by_text("There is nothing here")).to_be_visible()
+        page.goto("about:blank")

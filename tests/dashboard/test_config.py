@@ -10,6 +10,7 @@ from clinical.catalog.document import Malformed
 from clinical.vitals import Metric
 from dashboard.arrangement import ChairConfig, MonitorConfig
 from dashboard.config import IN_FILE, Config, read_config
+from devices.ports import FoundPort
 from devices.registry import PROTOCOLS
 from tests.conftest import ROOT
 
@@ -141,6 +142,14 @@ def test_com3_and_COM3_are_one_port(tmp_path: Path):
     text = WHOLE.replace("/dev/ttyUSB0", "COM3").replace("socket://10.0.0.7:4001", "com3")
     with pytest.raises(Malformed, match=r"different for each monitor: Window .*, got 'com3'"):
         read(tmp_path, text)
+
+
+def test_two_names_of_one_adapter_are_one_port_where_it_is_plugged_in(tmp_path: Path):
+    key = "usb:0403:6001:A10K3X7Q"
+    read(tmp_path, WHOLE.replace("socket://10.0.0.7:4001", key))
+    found = FoundPort("/dev/ttyUSB0", "", key, "A10K3X7Q", 0x0403, 0x6001)
+    with pytest.raises(Malformed, match=f"line 18: .* Window .* has it, .*, got '{key}'"):
+        read_config(tmp_path / "clinic.toml", [found])
 
 
 def test_a_single_table_is_no_list_of_chairs(tmp_path: Path):
