@@ -312,7 +312,7 @@ def test_it_tells_what_it_does_and_what_it_had_no_time_for():
     ward = Ward(None, PROTOCOLS["ge-dri"].settings)
     found = ward.detect(seconds=6.0)
     assert ward.told[:2] == ["Opening /dev/ttyUSB0.", "Listening at 9600 baud, 8N1."]
-    assert any(each.startswith("Asking as SunTech") for each in ward.told)
+    assert any(each.startswith("Asking as DINAMAP") for each in ward.told)
     assert all(one != other for one, other in pairwise(ward.told))
     assert found.not_tried > 0
     assert "more were not tried" in detect_of.as_text(found)
