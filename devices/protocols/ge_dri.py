@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from math import inf
@@ -46,10 +46,12 @@ TOO_LONG = f"no flag in {MAX_PIECE} bytes, more than the longest frame"
 CHECKSUM_MODULO = 256
 END_OF_LIST = 0xFF  # type of the entry that ends sr_desc
 
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - nobody says of which zone
+
 PHYSIOLOGICAL = 0  # main type
 DISPLAYED_VALUES = 1  # subrecord type; 2 and 3 are 10 s and 60 s trends: means, never live values
 SUBRECORD_SIZES = {DISPLAYED_VALUES: 278, 2: 278, 3: 278, 4: 114}
-CLASS_AT = Struct("<276xH")  # bits 8-11: class; the lower ones are level and subtype (captures)
+CLASS_AT = 277  # high byte of 16 bits; bits 8-11: class; below them level and subtype (captures)
 BASIC = 0
 
 # Basic class, RS: u32 time, then groups of u32 status, u16 label, s16 values. x: not read.
@@ -391,8 +393,7 @@ def _listed(sr_desc: list[int]) -> Iterator[tuple[int, int]]:
 
 def _class_of(record: bytes, start: int) -> int:
     """Class of the physiological subrecord at ``start``. It says so itself; its place does not."""
-    (bits,) = CLASS_AT.unpack_from(record, start)
-    return int(bits) >> 8 & 0xF
+    return record[start + CLASS_AT] & 0xF
 
 
 def _other_values(record: bytes, start: int) -> tuple[str, ...]:
@@ -520,7 +521,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     if not isinstance(message, DisplayedValues):
         return []
     sent = message
-    device_time = datetime.fromtimestamp(sent.time_s, UTC).replace(tzinfo=None)
+    device_time = EPOCH + timedelta(seconds=sent.time_s)
 
     def seen(metric: Metric, raw: int, value: float, source: Source | None = None) -> Observation:
         if raw < SMALLEST_VALUE:
