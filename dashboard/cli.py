@@ -242,6 +242,39 @@ def _chunks(file: str) -> Iterator[bytes]:
 
 
 @app.command()
+def detect(
+    port: Annotated[str, typer.Argument(help="Such as /dev/ttyUSB0, COM3 or socket://host:port.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Give up after so many seconds.")] = 20.0,
+) -> None:
+    """Name the monitor at a port: listen first, then ask only what disturbs none."""
+    import json
+
+    from dashboard.clock import SteadyClock
+    from devices import detect as detection
+    from devices.ports import describe_open_error
+
+    found = None
+    with _until_stopped():
+        try:
+            found = detection.detect(
+                port,
+                clock=SteadyClock(),
+                tell=lambda words: typer.echo(words, err=True),
+                seconds=seconds,
+            )
+        except OSError as error:
+            _fail(describe_open_error(error, port))
+        except ValueError as error:
+            _fail(error)
+    if found is None:
+        _fail("stopped before a monitor was recognised", 1)
+    told = json.dumps(detection.as_json(found), indent=2) if as_json else detection.as_text(found)
+    typer.echo(told)
+    raise typer.Exit(0 if found.name else 1)
+
+
+@app.command()
 def monitors(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:

@@ -288,6 +288,23 @@ def read(file: Path) -> Iterator[Entry | Damaged]:
         yield from entries
 
 
+def ended_at(file: Path) -> datetime | None:
+    """When the last entry of ``file`` happened; None where none can be read. Looks at its last
+    minute alone. Raises OSError."""
+    minute: list[_Block] = []
+    for block in _blocks(file.read_bytes()):
+        if isinstance(block, _Block) and block.kind != HEADER:
+            minute = [block] if block.kind == MINUTE else [*minute, block]
+    stream, at = zlib.decompressobj(), None
+    for block in minute:
+        try:
+            for entry in _entries(stream.decompress(block.payload + FLUSHED)):
+                at = entry.at
+        except (zlib.error, ValueError):
+            break
+    return at
+
+
 def _entries(data: bytes) -> Iterator[Entry]:
     """Raises ValueError where ``data`` is no whole number of entries."""
     at = 0

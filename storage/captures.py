@@ -374,42 +374,43 @@ class _Stream:
 
     def write(self, now: datetime) -> None:
         """Raises OSError; then nothing of what waits counts as written."""
-        if self._is_full(now):
-            self.end()
-        if not self._waiting:
-            return
         entries = [entry for entry, _state in self._waiting]
+        at = entries[0].at if entries else now
+        if self._is_full(at):
+            self.end()
+        if not entries:
+            return
         if self._out is None or self._blocks is None:
-            self._out, self._blocks = self._begin(now)
+            self._out, self._blocks = self._begin(at)
             state = next((state for _entry, state in self._waiting if state is not None), None)
             if state is not None:
-                entries.insert(0, chair_of(state, entries[0].at))
+                entries.insert(0, chair_of(state, at))
         if self._hole is not None:
             entries.insert(0, self._hole)
         data = b"".join(map(packed, entries))
-        is_new_minute = self._minute is None or not timedelta(0) <= now - self._minute < MINUTE
+        is_new_minute = self._minute is None or not timedelta(0) <= at - self._minute < MINUTE
         self._out.write(self._blocks.block(data, is_new_minute=is_new_minute))
         if is_new_minute:
-            self._minute = now
+            self._minute = at
         self._bytes += len(data)
         self._hole = None
         self._waiting.clear()
 
-    def _is_full(self, now: datetime) -> bool:
+    def _is_full(self, at: datetime) -> bool:
         if self._since is None:
             return False
-        is_of_now = timedelta(0) <= now - self._since < PIECE_LASTS
+        is_of_now = timedelta(0) <= at - self._since < PIECE_LASTS  # a clock may be put back
         return not is_of_now or self._bytes >= PIECE_BYTES
 
-    def _begin(self, now: datetime) -> tuple[BinaryIO, Blocks]:
-        self._header = replace(self._header, piece=self._header.piece + 1, started=now.isoformat())
+    def _begin(self, at: datetime) -> tuple[BinaryIO, Blocks]:
+        self._header = replace(self._header, piece=self._header.piece + 1, started=at.isoformat())
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self._folder / _name(self._header)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         # Unbuffered: what is written outlives a kill of this program.
         out = os.fdopen(os.open(file, flags, 0o600), "wb", buffering=0)
         self.file, self._out = file, out  # from here on ``give_up`` knows of it
-        self._since, self._minute, self._bytes = now, None, 0
+        self._since, self._minute, self._bytes = at, None, 0
         blocks = Blocks(self._header)
         out.write(blocks.begin)
         return out, blocks
@@ -584,8 +585,13 @@ def pieces(folder: Path) -> list[Piece]:
             found.append(Piece(file, header_of(file), file.stat().st_size))
         except (NoCapture, OSError) as error:
             log.warning("%s: %s", file.name, error)
-    found.sort(key=lambda each: (each.header.started_at, each.header.ids, each.header.piece))
+    found.sort(key=_place)
     return found
+
+
+def _place(piece: Piece) -> tuple[Any, ...]:
+    header = piece.header
+    return header.started_at, header.chair, header.stream, header.ids, header.piece
 
 
 def beyond(

@@ -1,7 +1,7 @@
 """How does a whole clinic run through minutes of a session in a second, with real threads?
 
-One simulated monitor at one chair is the source of time: whoever waits for its bytes lets the clock
-go on. Links, engine, writer and flight recorder are the real ones, each on its own thread; what the
+The first simulated monitor is the source of time: whoever waits for its bytes lets the clock go on.
+Links, engine, writer and flight recorder are the real ones, each on its own thread; what the
 engine is late by, and in which order it learns of things, is as it happens to come.
 """
 
@@ -74,6 +74,7 @@ class Bedside:
         monitor: str = "ge-dri",
         scenario_name: str = "hypertensive-surge",
         from_s: float = 1900.0,
+        is_time: bool = True,
     ) -> None:
         patient = Patient(scenario.named(scenario_name), 3)
         self.clock = clock
@@ -87,6 +88,7 @@ class Bedside:
         self._waiting = bytearray()
         self._noise = Random(7)
         self._poked_s = 0.0
+        self._is_time = is_time
 
     # --- what a Supervisor knows of a port ---
 
@@ -103,7 +105,7 @@ class Bedside:
         if not self._waiting:
             self._waiting += self._monitor.due(self.clock.t_s)[0]
         if not self._waiting:
-            self._pass()
+            self._pass() if self._is_time else time.sleep(0.002)
             return b""
         size = self._noise.randint(1, 600)
         data = bytes(self._waiting[:size])

@@ -21,11 +21,9 @@ from clinical.commands import (
 from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from clinical.vitals import Metric
-from dashboard.presets import Shelf
-from dashboard.replay import replay_session
+from dashboard.captures import judged
 from storage.captures import pieces
 from storage.database import open_database
-from storage.sessions import find_session, opened_of
 from tests.dashboard.a_line import Bedside, RunningClock, config_in, lived
 
 NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)
@@ -72,16 +70,7 @@ def pressure(*values: float):
 
 
 def verdict_on(config):
-    database = open_database(config.database_url)
-    try:
-        with database.reading() as db:
-            row = find_session(db, 1)
-            shelf = Shelf(database, RunningClock())
-            shelf.load()
-            kept = pieces(config.data / "captures")
-            return replay_session(db, kept, opened_of(row), shelf.presets())
-    finally:
-        database.close()
+    return judged(config.data, "1")
 
 
 START = asks(StartSession, patient="KL")
@@ -112,3 +101,51 @@ def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_p
     assert verdict.notes == ()
     assert verdict.observations > 2000
     assert verdict.alarm_events > 10
+
+
+def test_a_session_that_outlived_a_restart_is_replayed_over_it(tmp_path):
+    config, clock = config_in(tmp_path), RunningClock()
+    before = [*VISIT[:4], (100, lambda _bedside: None)]
+    lived(config, Bedside(clock, before))
+    clock.pass_s(20)
+    after = [(200, sees_all), (300, phase(SessionPhase.ABORTED, "left")), (305, START)]
+    lived(config, Bedside(clock, after))
+    verdict = verdict_on(config)
+    assert verdict.differences == ()
+    assert verdict.notes == ()
+
+
+def test_two_monitors_at_one_chair_are_replayed_in_the_order_in_which_they_were_heard(tmp_path):
+    config, clock = config_in(tmp_path, "ge-dri", "masimo-ascii1"), RunningClock()
+    script = [*VISIT[:3], (90, puts(is_unplugged=True)), (105, puts(is_unplugged=False))]
+    script += [(150, phase(SessionPhase.ABORTED, "left")), (155, START)]
+    beside = Bedside(clock, [(1e9, START)], monitor="masimo-ascii1", is_time=False)
+    lived(config, Bedside(clock, script), beside)
+    verdict = verdict_on(config)
+    assert verdict.differences == ()
+    assert verdict.notes == ()
+
+
+def test_what_was_changed_in_the_record_or_in_the_capture_is_found(tmp_path):
+    config = config_in(tmp_path)
+    script = [*VISIT[:3], (100, phase(SessionPhase.ABORTED, "left")), (105, START)]
+    lived(config, Bedside(RunningClock(), script))
+    database = open_database(config.database_url)
+    with database.engine.connect() as db:
+        t_ms = db.exec_driver_sql("select max(t_ms) from vital where heart_rate > 0").scalar()
+        for (name,) in db.exec_driver_sql(
+            "select name from sqlite_master where type = 'trigger' and tbl_name = 'vital'"
+        ).all():
+            db.exec_driver_sql(f"drop trigger {name}")
+        db.exec_driver_sql("update vital set heart_rate = 44 where t_ms = ?", (t_ms,))
+        db.commit()
+    database.close()
+    [difference] = verdict_on(config).differences
+    assert "heart_rate: recorded 44.0, replayed " in difference
+    line = next(each for each in pieces(config.data / "captures") if each.header.stream == "line")
+    data = bytearray(line.file.read_bytes())
+    data[len(data) // 2] ^= 1
+    line.file.write_bytes(data)
+    verdict = verdict_on(config)
+    assert any("is damaged" in note for note in verdict.notes)
+    assert any("only in the record" in each for each in verdict.differences)
