@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from clinical.catalog.presets import Presets, shipped
 from clinical.clock import Clock
@@ -21,8 +21,10 @@ if TYPE_CHECKING:  # pages that read no record run without the database
     from dashboard.live import LiveHub
     from dashboard.presets import Shelf
     from dashboard.screens import Screens
+    from devices.detect import Detection
     from devices.ports import FoundPort
     from devices.report import LineReport
+    from storage.captures import CaptureState
     from storage.database import Database
 
 
@@ -91,9 +93,12 @@ class Monitors(Protocol):
         """As they are arranged now, in the order of the board."""
         ...
 
-    def arrange(self, chairs: Sequence[ChairConfig], by: Actor) -> Refusal | None:
+    def arrange(
+        self, chairs: Sequence[ChairConfig], by: Actor, before: Sequence[ChairConfig] | None = None
+    ) -> Refusal | None:
         """Have these chairs from now on: recorded, and in force when this returns. Only lines that
-        are others than before are closed or opened; a chair with a session stays."""
+        are others than before are closed or opened; a chair with a session stays. ``before`` is
+        what the asker saw: refused where somebody else changed it meanwhile."""
         ...
 
     def set_listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
@@ -105,13 +110,13 @@ class Monitors(Protocol):
         """What comes in on a line in the next five seconds."""
         ...
 
-    def detect(self, port: str, tell: Callable[[str], None]) -> Any | Refusal:
-        """Which monitor is at ``port`` (``devices.detect.Detection``); ``tell`` hears what is being
+    def detect(self, port: str, tell: Callable[[str], None]) -> Detection | Refusal:
+        """Which monitor is at ``port``, as far as it can be told; ``tell`` hears what is being
         tried. A port that is one of our own lines is left alone."""
         ...
 
-    def capture(self) -> Any:
-        """How the flight recorder does (``storage.captures``)."""
+    def capture(self) -> CaptureState:
+        """How the flight recorder does."""
         ...
 
 

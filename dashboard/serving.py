@@ -11,6 +11,7 @@ import uvicorn
 from dashboard.app import create_app
 from dashboard.clinic import Clinic
 from dashboard.config import Config
+from dashboard.monitors import RunningMonitors
 from dashboard.pages import (
     alarms,
     board,
@@ -69,6 +70,7 @@ def services_of(clinic: Clinic) -> Services:
         staff=StoredPeople(clinic.database).staff,
         screens=Screens(StoredScreens(clinic.database)),
         shelf=clinic.shelf,
+        monitors=RunningMonitors(clinic),
     )
 
 

@@ -24,11 +24,13 @@ from clinical.sign_off import Actor, Role
 from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard.app import create_app
-from dashboard.arrangement import ChairConfig, MonitorConfig
+from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal
 from dashboard.clinic import NO_MONITOR, NOT_RECORDED, Clinic
 from dashboard.clock import SteadyClock
 from dashboard.config import Config
+from dashboard.monitors import RunningMonitors
 from dashboard.pages import board, chair
+from dashboard.services import Heard
 from dashboard.serving import services_of
 from devices.protocols.line import LineSettings
 from storage.models import AuditRow, MonitorsArrangedRow
@@ -311,6 +313,57 @@ def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic
     assert clinic.core.rearrange((moved,), DIRECTOR) is None
     until(lambda: clinic.is_live(3), "live where nobody knows another one")
     assert clinic.view(3).bound["masimo-ascii1"].serial == "0000077777"
+
+
+def test_a_nurse_looks_at_the_lines_and_changes_none(clinic: Running):
+    clinic.start(LEFT)
+    monitors = RunningMonitors(clinic.core)
+    for refused in (
+        monitors.arrange((), NURSE),
+        monitors.set_listen_only(1, "nonin-ascii", True, NURSE),
+    ):
+        assert refused is not None
+        assert refused.words.startswith("Only a medical director or a clinician")
+    assert monitors.chairs() == (LEFT,)
+    assert (monitors.is_editable, monitors.why_not, monitors.left_out) == (True, "", ())
+    assert monitors.capture().is_recording
+    until(lambda: monitors.reports()[1, "nonin-ascii"].frames, "frames on the line")
+
+
+def test_a_test_counts_what_comes_in_while_it_waits(clinic: Running):
+    clinic.start(LEFT)
+    until(lambda: clinic.is_live(1), "live")
+    monitors = RunningMonitors(clinic.core)
+
+    def wait(_seconds: float) -> None:
+        frames = monitors.reports()[1, "nonin-ascii"].frames
+        until(lambda: monitors.reports()[1, "nonin-ascii"].frames >= frames + 3, "three frames")
+
+    heard = RunningMonitors(clinic.core, wait=wait).test(1, "nonin-ascii")
+    assert isinstance(heard, Heard)
+    assert (heard.frames >= 3, heard.garbled, heard.now.state) == (True, 0, LinkState.LIVE)
+    gone = RunningMonitors(clinic.core, wait=wait).test(1, "ge-dri")
+    assert isinstance(gone, Refusal)
+
+
+def test_a_monitor_in_use_is_not_disturbed_by_a_search(clinic: Running, monkeypatch):
+    clinic.start(LEFT)
+    until(lambda: clinic.is_live(1) and clinic.view(1).latest, "live")
+    monitors = RunningMonitors(clinic.core)
+    refused = monitors.detect(NONIN, print)
+    assert isinstance(refused, Refusal)
+    assert refused.words == (
+        "/dev/fake/nonin belongs to chair 1 (Left): Nonin 7500, Avant, 8500 and 9847 oximeters, it "
+        "is live and brings SpO2, PR. Vigil does not disturb it; take the monitor away from the "
+        "chair first."
+    )
+    assert clinic.adapters.opened[NONIN] == 1
+    absent = monitors.detect("/dev/fake/absent", print)
+    assert isinstance(absent, Refusal)
+    assert absent.words.startswith("/dev/fake/absent does not exist: is the adapter plugged in")
+    wrong = monitors.detect("USB 1", print)
+    assert isinstance(wrong, Refusal)
+    assert wrong.words.startswith("Port: expected a port such as")
 
 
 @pytest.mark.browser

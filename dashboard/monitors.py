@@ -1,0 +1,125 @@
+"""What do the people of a running clinic see of its lines, and what may they change?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from clinical.sign_off import Actor, Role
+from clinical.vitals import NATURE
+from dashboard.arrangement import ChairConfig, Refusal, place_of, title_of
+from dashboard.clinic import Clinic
+from dashboard.services import Heard
+from devices.detect import Detection, detect
+from devices.ports import FoundPort, describe_open_error
+from devices.report import LineReport
+from storage.captures import CaptureState
+
+MAY_ARRANGE = (Role.DIRECTOR, Role.CLINICIAN)
+TEST_S = 5.0  # real ones; the slowest monitor speaks twice in it
+
+
+class RunningMonitors:
+    """``services.Monitors`` of a running clinic."""
+
+    def __init__(self, clinic: Clinic, *, wait: Callable[[float], None] = time.sleep) -> None:
+        self._clinic, self._wait = clinic, wait
+
+    @property
+    def is_editable(self) -> bool:
+        return not self._clinic.config.chairs
+
+    @property
+    def why_not(self) -> str:
+        return "" if self.is_editable else self._clinic.config.why_fixed
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self._clinic.left_out
+
+    def reports(self) -> Mapping[tuple[int, str], LineReport]:
+        return self._clinic.lines.reports()
+
+    def ports(self) -> tuple[FoundPort, ...]:
+        return self._clinic.ports.ports
+
+    def chairs(self) -> tuple[ChairConfig, ...]:
+        return self._clinic.chairs
+
+    def capture(self) -> CaptureState:
+        return self._clinic.recorder.state
+
+    def arrange(
+        self, chairs: Sequence[ChairConfig], by: Actor, before: Sequence[ChairConfig] | None = None
+    ) -> Refusal | None:
+        return _refusal_of(by) or self._clinic.rearrange(chairs, by, before)
+
+    def set_listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
+        if (chair, monitor) not in self.reports():
+            return _gone(chair, monitor)
+        return _refusal_of(by) or self._clinic.listen_only(chair, monitor, is_on, by)
+
+    def test(self, chair: int, monitor: str) -> Heard | Refusal:
+        before = self.reports().get((chair, monitor))
+        self._wait(TEST_S)
+        now = self.reports().get((chair, monitor))
+        if before is None or now is None or now.received < before.received:  # exchanged meanwhile
+            return _gone(chair, monitor)
+        return Heard(
+            TEST_S,
+            now.received - before.received,
+            now.frames - before.frames,
+            now.garbled - before.garbled,
+            now,
+        )
+
+    def detect(self, port: str, tell: Callable[[str], None]) -> Detection | Refusal:
+        try:
+            holder = self._holder(port)
+        except ValueError as error:
+            return Refusal(f"Port: {error}.", field="port")
+        if holder is not None:
+            return Refusal(holder, field="port")
+        clinic = self._clinic
+        try:
+            return detect(port, open_port=clinic.open_port, clock=clinic.clock, tell=tell)
+        except OSError as error:
+            return Refusal(describe_open_error(error, port), field="port")
+
+    def _holder(self, port: str) -> str | None:
+        """Whose line ``port`` is and what it brings, in words; None where it is free.
+
+        Raises ValueError for what names no port.
+        """
+        found = self.ports()
+        place = place_of(port, found)
+        for chair in self.chairs():
+            for each in chair.monitors:
+                if place_of(each.port, found) != place:
+                    continue
+                report = self.reports().get((chair.number, each.monitor))
+                how = f"it is {report.state}" if report else "it is being opened"
+                sends = ", ".join(self._sends(chair.number))
+                return (
+                    f"{each.port} belongs to chair {chair.number} ({chair.name}): "
+                    f"{title_of(each.monitor)}, {how}"
+                    + (f" and brings {sends}" if sends else "")
+                    + ". Vigil does not disturb it; take the monitor away from the chair first."
+                )
+        return None
+
+    def _sends(self, chair: int) -> list[str]:
+        view = self._clinic.engine.snapshot.chairs.get(chair)
+        latest = view.latest if view else {}
+        labels = [NATURE[metric].label for metric, obs in latest.items() if obs.value is not None]
+        return list(dict.fromkeys(labels))
+
+
+def _refusal_of(by: Actor) -> Refusal | None:
+    if by.role in MAY_ARRANGE:
+        return None
+    return Refusal("Only a medical director or a clinician changes what stands at a chair.")
+
+
+def _gone(chair: int, monitor: str) -> Refusal:
+    return Refusal(f"There is no {title_of(monitor)} at chair {chair} any more: look again.")
