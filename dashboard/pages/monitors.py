@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clinical.sign_off import Actor, Role
 from dashboard import edits, ids
-from dashboard.arrangement import ChairConfig, MonitorConfig, baud_of
+from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal, baud_of
 from dashboard.errands import Errand, Errands
 from dashboard.pages.click import clicked, of_clicked, was_clicked
 from dashboard.security import current_actor
@@ -25,7 +25,7 @@ from dashboard.views import capture
 from dashboard.views import monitors as view_of
 from dashboard.views.panel import to_draw
 from dashboard.views.ports import found_as
-from devices.ports import parse_port
+from devices.ports import describe_open_error, parse_port
 from devices.registry import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -214,8 +214,16 @@ def detected(monitors: Monitors, errands: Errands, text: str) -> list[Component]
         port = remembered(text, monitors)
     except ValueError as error:
         return [view_of.complaint(sentence(error))]
-    is_begun = errands.start(view_of.detect_name(port), lambda tell: monitors.detect(port, tell))
+    is_begun = errands.start(view_of.detect_name(port), partial(detection_at, monitors, port))
     return [] if is_begun else [view_of.complaint(BUSY)]
+
+
+def detection_at(monitors: Monitors, port: str, tell: Callable[[str], None]) -> Any:
+    """What is at ``port``, or why that cannot be found out, for a nurse. It blocks."""
+    try:
+        return monitors.detect(port, tell)
+    except OSError as error:
+        return Refusal(describe_open_error(error, port), field="port")
 
 
 def remembered(text: str, monitors: Monitors) -> str:

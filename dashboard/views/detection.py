@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dash import html
 from dash.development.base_component import Component
@@ -13,6 +13,10 @@ from dashboard import ids
 from dashboard.errands import Errand
 from dashboard.views.numbers import UNIT
 from dashboard.views.raw_bytes import dump
+from devices.registry import PROTOCOLS
+
+if TYPE_CHECKING:
+    from devices.detect import Detection, Tried
 
 LONGEST_S = 20  # what is promised
 
@@ -28,27 +32,30 @@ def running(errand: Errand, now_s: float) -> list[Component]:
     ]
 
 
-def found(detection: Any, port: str, can_add: bool) -> list[Component]:
+def found(detection: Detection, port: str, can_add: bool) -> list[Component]:
     """``port`` is as it is to be remembered."""
     if detection.name is None:
         return _nothing(detection)
+    speed = str(detection.settings.baud) if detection.settings else ""
     add = html.Button(
         "Add to a chair …",
         id=ids.monitor_act("take", port),
+        type="button",
         className="button",
-        **{"data-monitor": detection.name, "data-baud": str(detection.settings.baud)},
+        **{"data-monitor": detection.name, "data-baud": speed},
     )
-    sends = values(detection.observations) or "nothing that Vigil reads, so far"
-    unread = ", ".join(detection.unknown)
+    says = detection.identity.words if detection.identity else "nothing of itself"
+    rows = [
+        ("It says it is", says),
+        ("Line", str(detection.settings or "")),
+        ("Sends", values(detection.observations) or "no value yet"),
+        ("Not read", ", ".join(detection.unknown)),
+    ]
     return [
-        html.P(html.B(detection.title or detection.name), className="detect-found"),
+        html.P(html.B(detection.title), className="detect-found"),
+        *_doubt(detection),
         html.Dl(
-            [
-                *_row("Says it is", detection.identity.words if detection.identity else "not told"),
-                *_row("Line", str(detection.settings)),
-                *_row("Sends", sends),
-                *(_row("Also sends, not read", unread) if unread else ()),
-            ],
+            [part for name, words in rows if words for part in (html.Dt(name), html.Dd(words))],
             className="facts",
         ),
         *([html.Div(add, className="steps")] if can_add else []),
@@ -56,41 +63,50 @@ def found(detection: Any, port: str, can_add: bool) -> list[Component]:
     ]
 
 
-def _nothing(detection: Any) -> list[Component]:
-    heard = len(detection.raw)
-    what = (
-        "Bytes came, but no monitor that Vigil knows sends such: compare them with the manual."
-        if heard
-        else "Nothing came at all: is the monitor on, and the cable in at both ends?"
-    )
-    heads = ("Line", "Said first", "Came")
+def _doubt(detection: Detection) -> list[Component]:
+    """Others speak so that both would understand these bytes."""
+    others = [PROTOCOLS[name].title for name in detection.rivals if name in PROTOCOLS]
+    if not others:
+        return []
+    return [html.P(f"Or it is {' or '.join(others)}: look at the label on it.")]
+
+
+def _nothing(detection: Detection) -> list[Component]:
+    if detection.is_echo:
+        what = "All that came is what Vigil said: the line leads back to itself. Look at the cable."
+    elif detection.raw:
+        what = "Bytes came, but no monitor that Vigil knows sends such: compare with the manual."
+    else:
+        what = "Nothing came at all: is the monitor on, and the cable in at both ends?"
+    heads = ("Line", "Said", "Came")
+    left = f", {detection.not_tried} not for want of time" if detection.not_tried else ""
     return [
         html.P(html.B("No monitor was recognised."), className="detect-found"),
         html.P(what),
         html.Details(
             [
-                html.Summary(f"What was tried ({len(detection.tried)})"),
+                html.Summary(f"What was tried ({len(detection.tried)}{left})"),
                 html.Div(
                     html.Table(
                         [
                             html.Thead(html.Tr([html.Th(head) for head in heads])),
-                            html.Tbody([_attempt(*attempt) for attempt in detection.tried]),
+                            html.Tbody([_attempt(each) for each in detection.tried]),
                         ]
                     ),
                     className="table",
                 ),
             ],
         ),
-        _raw(detection.raw, is_open=heard > 0),
+        _raw(detection.raw, is_open=bool(detection.raw)),
     ]
 
 
-def _attempt(settings: object, said: object, heard: object) -> html.Tr:
+def _attempt(tried: Tried) -> html.Tr:
     return html.Tr(
         [
-            html.Td(str(settings)),
-            html.Td(str(said) if said else "nothing: listened only"),
-            html.Td("nothing" if not heard else f"{heard} bytes"),
+            html.Td(tried.settings),
+            html.Td(f"as to {tried.said}" if tried.said else "nothing, listened only"),
+            html.Td(f"{tried.heard} bytes" if tried.heard else "nothing"),
         ]
     )
 
@@ -100,10 +116,6 @@ def _raw(data: bytes, is_open: bool = False) -> html.Details:
         [html.Summary(f"Raw bytes ({len(data)})"), dump(data, "Raw bytes of the detection")],
         open=is_open,
     )
-
-
-def _row(name: str, says: str) -> tuple[html.Dt, html.Dd]:
-    return html.Dt(name), html.Dd(says)
 
 
 def values(observations: Iterable[Observation]) -> str:

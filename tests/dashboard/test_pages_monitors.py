@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import threading
 import time
@@ -29,13 +30,13 @@ from tests.dashboard.a_clinic import NURSE, PAGES, PASSWORD, Clinic, a_clinic, s
 from tests.dashboard.test_views_monitors import (
     BUILT_IN,
     FOUND,
+    FOUND_OUT,
     FTDI,
     GARDEN,
     GE,
     PROLIFIC,
     REPORT,
     WINDOW,
-    found,
     words,
 )
 
@@ -89,7 +90,9 @@ class FakeMonitors:
 
     def detect(self, port: str, tell: Callable[[str], None]) -> Any:
         self.asked.append(("detect", port))
-        return found()
+        if self.fails_with:
+            raise self.fails_with
+        return FOUND_OUT
 
     def capture(self) -> CaptureState:
         return CaptureState()
@@ -312,6 +315,15 @@ def test_what_is_no_port_or_no_line_is_not_tried(monitors, errands):
     for line in ("", "x", "1:suntech", "9:ge-dri"):
         assert edits.GONE in words(page.tested(monitors, errands, line))
     assert errands.all() == {}
+
+
+@pytest.mark.usefixtures("as_clinician")
+def test_a_port_of_another_program_is_named_in_words(monitors, errands):
+    monitors.fails_with = OSError(errno.EBUSY, "busy")
+    assert page.detected(monitors, errands, "COM7") == []
+    assert until_ended(errands, "detect COM7").words == (
+        "COM7 is in use by another program: close that program."
+    )
 
 
 @pytest.mark.usefixtures("as_clinician")

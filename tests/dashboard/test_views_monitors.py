@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from plotly.utils import PlotlyJSONEncoder
@@ -28,6 +26,7 @@ from dashboard.views import monitors as view_of
 from dashboard.views import ports as naming
 from dashboard.views.monitors import Seen
 from dashboard.views.panel import Panel
+from devices.detect import Detection, Tried
 from devices.ports import FoundPort
 from devices.protocols.line import LineSettings
 from devices.registry import PROTOCOLS
@@ -405,19 +404,31 @@ def test_a_chosen_port_stays_chosen_when_its_adapter_is_pulled_out():
 # Detection.
 
 
-def found(**other: object) -> Any:
-    """As devices.detect has it."""
-    usual = {
-        "name": "suntech",
-        "title": "SunTech Advantage",
-        "identity": Identity("Advantage", "771"),
-        "settings": LineSettings(9600, 1.0),
-        "observations": (observed(Metric.NIBP_SYSTOLIC, 121, NOON),),
-        "unknown": (),
-        "raw": b"\x1b<img src=x>",
-        "tried": (),
-    }
-    return SimpleNamespace(**{**usual, **other})
+FOUND_OUT = Detection(
+    port=BUILT_IN.key,
+    device="/dev/ttyS0",
+    name="suntech",
+    title="SunTech Advantage and LX cuff modules",
+    settings=LineSettings(9600, 1.0),
+    identity=Identity("Advantage", "771"),
+    observations=(observed(Metric.NIBP_SYSTOLIC, 121, NOON),),
+    unknown=(),
+    raw=b"\x1b<img src=x>",
+    tried=(),
+)
+NOT_FOUND = replace(
+    FOUND_OUT,
+    name=None,
+    title="",
+    settings=None,
+    identity=None,
+    observations=(),
+    tried=(
+        Tried("9600 baud, 8N1", "", 11),
+        Tried("19200 baud, 8E1, RTS/CTS", "GE Datex-Ohmeda S/5", 0),
+    ),
+    not_tried=3,
+)
 
 
 def outcome(errand: Errand, **other: object) -> str:
@@ -425,7 +436,7 @@ def outcome(errand: Errand, **other: object) -> str:
 
 
 def test_what_was_detected_is_named_and_can_be_added():
-    done = Errand(90.0, came=found())
+    done = Errand(90.0, came=FOUND_OUT)
     text = outcome(done)
     for part in ("SunTech Advantage", "Advantage, no. 771", "9600 baud, 8N1", "SYS 121 mmHg"):
         assert part in text
@@ -440,15 +451,24 @@ def test_a_detection_says_what_it_does_now():
     assert "Listening at 9600 baud, 8N1." in text
 
 
+def test_what_several_would_understand_is_doubted_aloud():
+    doubtful = replace(FOUND_OUT, rivals=("nellcor",), unknown=("x1",), settings=None)
+    text = outcome(Errand(0, came=doubtful))
+    assert "Or it is Nellcor" in text
+    assert "x1" in text
+
+
 def test_no_match_shows_the_bytes_and_what_was_tried():
-    tried = ((LineSettings(9600, 1.0), "", 11), (LineSettings(19200, 1.0), "GE request", 0))
-    text = outcome(Errand(0, came=found(name=None, tried=tried)))
+    text = outcome(Errand(0, came=NOT_FOUND))
     assert "No monitor was recognised" in text
     assert "1b 3c 69" in text
     assert "<img src=x>" in text
-    assert "9600 baud, 8N1 nothing: listened only 11 bytes" in text
-    assert "19200 baud, 8N1 GE request nothing" in text
-    assert "Nothing came at all" in outcome(Errand(0, came=found(name=None, raw=b"")))
+    assert "9600 baud, 8N1 nothing, listened only 11 bytes" in text
+    assert "RTS/CTS as to GE Datex-Ohmeda S/5 nothing" in text
+    assert "(2, 3 not for want of time)" in text
+    assert "Add to a chair" not in text
+    assert "Nothing came at all" in outcome(Errand(0, came=replace(NOT_FOUND, raw=b"")))
+    assert "leads back to itself" in outcome(Errand(0, came=replace(NOT_FOUND, is_echo=True)))
     assert "is in use" in outcome(Errand(0, came=Refusal("The port is in use.")))
 
 
