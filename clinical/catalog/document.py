@@ -54,7 +54,9 @@ class Table:
         except tomllib.TOMLDecodeError as error:
             where = re.search(r"line (\d+)", str(error))
             line = int(where[1]) if where else text.count("\n") + 1
-            raise Malformed(file, line, "TOML", str(error)) from error
+            written = (*text.splitlines(), "")[line - 1].strip()
+            expected = "TOML, with texts in quotes and numbers without"
+            raise Malformed(file, line, expected, f"{written!r}: {error}") from error
 
     def line_of(self, key: str) -> int:
         """The line of ``key`` in this table (1-based); the table's own where it is absent."""
