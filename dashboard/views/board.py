@@ -17,6 +17,12 @@ from dashboard.views.numbers import pressure, sparkline, vital, word
 
 SPARK_WINDOW_S = 900
 NO_CHAIRS = "No chairs yet: a director or clinician adds them under Monitors."
+EMPTY_STYLE = {
+    "gridColumn": "1 / -1",
+    "placeSelf": "center",
+    "fontSize": "1.5rem",
+    "color": "var(--text)",
+}
 
 
 def board(
@@ -25,7 +31,7 @@ def board(
     """One tile a chair; ``limits`` are those in force, by chair."""
     tiles = [tile(view, limits.get(view.chair, ())) for view in chairs]
     return html.Div(
-        tiles or [html.P(NO_CHAIRS, className="dim")],
+        tiles or [dcc.Link(NO_CHAIRS, href="/monitors", style=EMPTY_STYLE)],
         id=ids.LIVE_ROOT,
         className="board",
         **{
