@@ -299,6 +299,8 @@ def monitors(
     for row in rows:
         typer.echo(f"{row['name']}  {row['title']}")
         typer.echo(f"    line     {row['settings']}")
+        for settings in PROTOCOLS[row["name"]].also:
+            typer.echo(f"    or       {settings}")
         typer.echo(f"    reads    {', '.join(row['metrics'])}")
         typer.echo(f"    proof    {row['proof']}")
 

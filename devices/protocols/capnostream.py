@@ -350,6 +350,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     Only numerics say anything: each value, or None where it is invalid, cannot be, or is not the
     patient's by the monitor's own status. The device sends no barometric pressure, so CO2 in Vol%
     is None. Of numerics that seem shifted nothing is believed, neither time nor status.
+    ``device_time`` is the monitor's clock as the numerics were sent, in whole seconds.
     """
     if not isinstance(message, Numerics):
         return []
@@ -426,6 +427,7 @@ ENABLE, DISABLE, START_STREAM, STOP_STREAM, LINK_IS_ACTIVE = (
 )
 ENABLE_EVERY_S = 0.5  # until it is answered: an automatic baud rate is found by it (document)
 ACTIVE_EVERY_S = 5.0  # MD PnP
+WHO_TRIES, WHO_EVERY_S = 3, 1.0  # where numerics came and no identity; it takes 1 s (document)
 SILENCE_S = 3.0  # of numerics, which come every second; a monitor that restarted must be enabled
 
 
@@ -433,7 +435,9 @@ class Talk:
     """What is said to the monitor, and when. All times are monotonic seconds; no I/O.
 
     Enable is repeated until the monitor tells its identity, or sends numerics all the same: it may
-    be streaming from before. Nothing is said that changes a setting of it.
+    be streaming from before. Then it is asked a few times more who it is, for the answer may have
+    been lost; Start follows each answer, in case the stream ended with the question. Nothing is
+    said that changes a setting of it.
     """
 
     interval_s = SETTINGS.interval_s
@@ -442,6 +446,9 @@ class Talk:
         self._is_enabled = False
         self._enable_s = inf  # when to send Enable next: at once, or after the silence
         self._active_s = inf
+        self._who_s = inf  # when to ask once more who it is
+        self._who_tries = 0  # left
+        self._is_asked_again = False
 
     def opening(self, now_s: float) -> bytes:
         """What to send on an open port."""
@@ -449,10 +456,14 @@ class Talk:
 
     def heard(self, message: Message, now_s: float) -> bytes:
         """What to send on ``message``: Start, where it is the answer to Enable."""
-        is_answer = isinstance(message, DeviceId) and not self._is_enabled
+        is_identity = isinstance(message, DeviceId)
+        is_answer = is_identity and (self._is_asked_again or not self._is_enabled)
+        if is_identity:
+            self._who_s, self._is_asked_again = inf, False
         if is_answer or isinstance(message, Numerics):
             if not self._is_enabled:
                 self._is_enabled, self._active_s = True, now_s + ACTIVE_EVERY_S
+                self._who_s = inf if is_identity else now_s + WHO_EVERY_S
             self._enable_s = now_s + SILENCE_S
         return START_STREAM if is_answer else b""
 
@@ -461,9 +472,13 @@ class Talk:
         said = b""
         if now_s >= self._enable_s:
             said = self._enable(now_s)
+        elif now_s >= self._who_s:
+            self._who_tries -= 1
+            self._who_s = now_s + WHO_EVERY_S if self._who_tries else inf
+            said, self._is_asked_again = ENABLE, True
         elif now_s >= self._active_s:
             said, self._active_s = LINK_IS_ACTIVE, now_s + ACTIVE_EVERY_S
-        return said, min(self._enable_s, self._active_s)
+        return said, min(self._enable_s, self._active_s, self._who_s)
 
     def closing(self) -> bytes:
         """What to send before the port closes."""
@@ -472,4 +487,5 @@ class Talk:
     def _enable(self, now_s: float) -> bytes:
         self._is_enabled, self._active_s = False, inf
         self._enable_s = now_s + ENABLE_EVERY_S
+        self._who_s, self._who_tries, self._is_asked_again = inf, WHO_TRIES, False
         return ENABLE

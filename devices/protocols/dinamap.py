@@ -311,7 +311,8 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics; ``observed_at``: when it arrived.
 
     A reading was observed as long before as its age says. Its pulse comes in a reply of its own.
-    A determination that failed is three pressures without a value, and the reason.
+    A determination that failed is three pressures without a value, and the reason. An age is all
+    that is told of time: ``device_time`` is None.
     """
     if isinstance(message, Rate):
         if not message.is_news:

@@ -515,7 +515,8 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     A group whose module is absent or inactive says nothing. A special value is None with its
     quality. CO2 comes in percent of the ambient pressure that the monitor sends along: that
     fraction of it, without a correction for water vapour, is the mmHg given here; None where the
-    ambient pressure is missing. Respiration is the CO2 group's while that is active, else the
+    ambient pressure is missing. ``device_time`` is the monitor's clock when it made the record, in
+    whole seconds. Respiration is the CO2 group's while that is active, else the
     impedance rate. A reading that is already older than 60 s was observed 60 s ago at the latest.
     """
     if not isinstance(message, DisplayedValues):

@@ -333,7 +333,7 @@ def translate(message: Packet, observed_at: datetime) -> list[Observation]:
     A line gives its values, or None for each that is empty, no number or none that can be. What
     stands in its alarm field, and in its label where that is no setting, is remarked on all of
     them; text that is no number on its own value alone. Respiration is from the capnograph while
-    EtCO2 has a value.
+    EtCO2 has a value. There is no clock in a packet: ``device_time`` is None.
     """
     began_at = observed_at - ARRIVES_IN
     has_co2 = _has_value("ETCO2", message.lines.get("ETCO2"))

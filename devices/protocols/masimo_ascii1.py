@@ -229,6 +229,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     No value where it is dashed or outside what the instrument can show, nor while an exception
     says that there can be none, whatever is printed. In doubt while one says that the signal is
     poor, and where a line carries no exceptions at all. Bits 13-20 are told and change nothing.
+    ``device_time`` is the oximeter's clock as the line was printed, in whole seconds.
     """
     sent, flags = message, message.exceptions or 0
 

@@ -241,7 +241,8 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
 
     Headings and trend dumps say nothing of now. No value where it is dashed or outside what the
     monitors can show, nor with a code that says so, whatever is printed. In doubt in interference
-    and pulse search, and with a code that nobody has explained to us.
+    and pulse search, and with a code that nobody has explained to us. ``device_time`` is the
+    oximeter's clock as the line was printed, in whole seconds.
     """
     if not isinstance(message, DataLine) or message.is_trend:
         return []

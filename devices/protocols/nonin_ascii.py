@@ -103,7 +103,7 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics and units; ``observed_at``: when it arrived.
 
     The lines carry no status: dashes are all that is known of a sensor that is off. A time of day
-    without its date is no ``device_time``.
+    without its date is no ``device_time``: that is None.
     """
 
     def seen(metric: Metric, value: int | None, possible: tuple[int, int]) -> Observation:

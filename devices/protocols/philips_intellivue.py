@@ -1162,7 +1162,10 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
     A value is None unless its state allows it, it is a number in a unit that is known and can be;
     one that the monitor calls questionable is given as such. Nothing of a monitor in demonstration
     or service mode is a value. A cuff reading was observed when it was taken, as far as the
-    monitor's clocks tell; its ``device_time`` is that time.
+    monitor's clocks tell; its ``device_time`` is that time. That of the others is the wall clock at
+    the poll: what the monitor told when the association began (the recording's in whole seconds),
+    and its running clock (1/8 ms) since. A wall clock that is set meanwhile shows when the next
+    association begins, or where a result has a time of its own.
     """
     if not isinstance(message, Numerics):
         return []

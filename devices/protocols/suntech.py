@@ -314,7 +314,8 @@ def unknown(message: Message) -> tuple[str, ...]:
 def translate(message: Message, observed_at: datetime) -> list[Observation]:
     """What ``message`` says, in Vigil's metrics; ``observed_at``: when it arrived.
 
-    A result with an error has no values, whatever stands in its fields, but its reason.
+    A result with an error has no values, whatever stands in its fields, but its reason. The module
+    has no clock: ``device_time`` is None.
     """
     if not isinstance(message, Result) or message.news is CuffNews.NONE:
         return []

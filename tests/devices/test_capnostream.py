@@ -480,6 +480,24 @@ def test_a_stream_from_before_is_taken_as_it_is():
     assert talk.due(1.0) == (b"", 3.6)
 
 
+def test_a_stream_without_an_identity_is_asked_three_times_more_who_it_is():
+    talk = Talk()
+    talk.opening(0.0)
+    assert talk.heard(VALUES, 0.2) == b""
+    said = []
+    for tenth in range(3, 48):
+        now_s = tenth / 10
+        if tenth % 10 == 2:
+            assert talk.heard(VALUES, now_s) == b""
+        sent, next_s = talk.due(now_s)
+        assert next_s > now_s
+        said += [(now_s, sent)] if sent else []
+    assert said == [(s, SAID["enable"]) for s in (1.2, 2.2, 3.2)]
+    assert talk.due(4.9)[1] == 5.2  # nothing but "link is active"
+    assert talk.heard(ANSWER, 5.0) == SAID["start"], "the stream may have ended with the question"
+    assert talk.heard(ANSWER, 5.1) == b""
+
+
 def test_a_reopened_port_starts_from_the_beginning():
     talk = Talk()
     talk.opening(0.0)

@@ -9,13 +9,14 @@ from functools import partial
 import pytest
 
 from clinical.identity import Identity
+from clinical.vitals import Source
 from devices.decode import Summary, decode
 from devices.protocols import masimo_ascii1, nellcor
 from devices.protocols.line import Garbled
 from devices.registry import PROTOCOLS
 from tests.devices import ge_frames as ge
 from tests.devices import philips_frames as philips
-from tests.devices.test_battery import every_monitor, fed, frames, vectors
+from tests.devices.test_battery import NOW, every_monitor, fed, frames, vectors
 
 SEED = 20261122
 
@@ -377,6 +378,23 @@ def test_other_line_settings_are_others_and_differ_in_the_rate(name):
     settings = (entry.settings, *entry.also)
     assert len({str(one) for one in settings}) == len(settings)
     assert all(one == replace(entry.settings, baud=one.baud) for one in entry.also)
+
+
+@every_monitor
+def test_the_values_that_go_on_carry_the_monitors_clock_or_none_does(name):
+    """Of a cuff reading the time may be another: when it was taken."""
+    protocol, decoder = PROTOCOLS[name], PROTOCOLS[name].decoder()
+    times = {
+        one.device_time
+        for wire in frames(name)
+        for message in decoder.feed(wire)
+        if not isinstance(message, Garbled)
+        for one in protocol.translate(message, NOW)
+        if one.source is not Source.NIBP
+    }
+    has_clock = {"ge-dri", "philips-intellivue", "masimo-ascii1", "capnostream", "nellcor"}
+    assert (len(times - {None}) > 0) == (name in has_clock)
+    assert all(one.tzinfo is None for one in times if one is not None), "no protocol states a zone"
 
 
 # What goes out first; nothing else may be called harmless without a look at its manual.
