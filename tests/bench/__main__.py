@@ -6,7 +6,19 @@ import argparse
 import sys
 from fnmatch import fnmatch
 
-from tests.bench import alarm, commit, decoder, engine, links, live, past, soak, start, what_if
+from tests.bench import (
+    alarm,
+    capture,
+    commit,
+    decoder,
+    engine,
+    links,
+    live,
+    past,
+    soak,
+    start,
+    what_if,
+)
 from tests.bench.report import PAGE, Options, Row, Table, page, shown, store, stored
 
 TABLES: tuple[Table, ...] = (
@@ -17,6 +29,7 @@ TABLES: tuple[Table, ...] = (
     soak.TABLE,
     engine.TABLE,
     commit.TABLE,
+    capture.TABLE,
     past.TABLE,
     what_if.TABLE,
     start.TABLE,

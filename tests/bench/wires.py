@@ -23,18 +23,25 @@ ALL_GE_CLASSES = asks_once(partial(displayed_request, with_extended=True))
 @cache
 def heard(name: str, length_s: float = HOUR_S, *, has_all_classes: bool = False) -> bytes:
     """What the monitor of this protocol sends; ``has_all_classes``: to a GE client that asks."""
+    return b"".join(data for _t_s, data in reads(name, length_s, has_all_classes=has_all_classes))
+
+
+def reads(
+    name: str, length_s: float, *, has_all_classes: bool = False
+) -> list[tuple[float, bytes]]:
+    """The same, each piece with the second at which it is sent."""
     model = MONITORS[name]
     monitor = model.make(Patient(named(SCENARIO)).at, BEGIN_UNIX_S)
     client = (ALL_GE_CLASSES if has_all_classes else model.client)(INTERVAL_S)
-    out, t_s = bytearray(), 0.0
+    out, t_s = [], 0.0
     while t_s < length_s:
         said, next_said_s = client(t_s)
-        if said:
-            out += monitor.heard(said, t_s)
+        answer = monitor.heard(said, t_s) if said else b""
         data, next_s = monitor.due(t_s)
-        out += data
+        if answer + data:
+            out.append((t_s, answer + data))
         t_s = min(next_said_s, next_s)
-    return bytes(out)
+    return out
 
 
 def bits_a_byte(settings: LineSettings) -> int:
