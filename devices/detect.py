@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from clinical.clock import Clock
 from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, unit_of
-from devices.ports import OpenPort, Port, has_speed, open_port
+from devices.ports import NotThere, OpenPort, Port, describe_loss, has_speed, open_port
 from devices.protocols.line import Garbled, LineSettings
 from devices.registry import PROTOCOLS, Message, ProtocolEntry, Talk
 
@@ -29,6 +29,7 @@ RAW_MOST = 4096  # bytes
 AND_A_BIT_S = 0.5
 MOMENT_S = 0.15
 FEWEST_BYTES = 20  # of a round, or it is a spark on an open line and nobody who talks
+MOST_BYTES = 32768  # of a round; whoever says more and is not understood will not be
 
 # How long a monitor takes to answer what its protocol says first; without a line here: 2 s. Words
 # in text come first: those of others that went before would stand in the same line of theirs.
@@ -93,7 +94,7 @@ class Evidence:
 class Detection:
     """What is at ``port``. ``name`` in the registry, None where nothing was understood; ``rivals``
     are others that understand it as well: then it is doubtful. ``raw`` are the newest bytes of the
-    round that was understood, or of that in which most came. ``not_tried``: there was no time."""
+    round that was understood, or of that in which most came."""
 
     port: str
     device: str
@@ -107,6 +108,7 @@ class Detection:
     tried: tuple[Tried, ...]
     rivals: tuple[str, ...] = ()
     not_tried: int = 0  # rounds
+    is_talking: bool = False  # unasked, and not understood: then nothing was said
     is_echo: bool = False  # what came is what we said
 
 
@@ -310,18 +312,21 @@ class _Listener:
         self._device = self._opened(first).device
         is_settable = has_speed(self._device)
         rounds = plan(self._entries, is_settable)
-        is_quiet = False  # after the first round: nobody talks unasked, at any speed
+        is_quiet = is_talking = False
         for index, each in enumerate(rounds):
-            if self._clock.monotonic() - begin_s >= seconds:
-                return self._nothing(len(rounds) - index)
-            is_short = is_quiet and not each.asks
-            window_s = MOMENT_S if is_short else each.window_s
-            left_s = seconds - (self._clock.monotonic() - begin_s)
+            left_s = begin_s + seconds - self._clock.monotonic()
+            if left_s <= 0 or (each.asks and is_talking):
+                return self._nothing(len(rounds) - index, is_talking)
+            # Who is silent at one speed is silent at all of them.
+            window_s = MOMENT_S if is_quiet and not each.asks else each.window_s
             heard, found = self._try(each, is_settable, min(window_s, left_s))
             if found:
                 return self._detected(each, heard, found)
-            is_quiet = is_quiet or (index == 0 and len(heard) < FEWEST_BYTES)
-        return self._nothing(0)
+            is_loud = len(heard) >= FEWEST_BYTES
+            is_quiet = is_quiet or (index == 0 and not is_loud)
+            # It may be in use, and what a stranger makes of our words nobody knows.
+            is_talking = is_talking or (is_loud and not each.asks)
+        return self._nothing(0, is_talking)
 
     def _opened(self, settings: LineSettings) -> Port:
         if self._port is None or self._settings != settings:
@@ -360,9 +365,7 @@ class _Listener:
         try:
             if talk is not None:
                 say(talk.opening(now_s))
-            while (now_s := self._clock.monotonic()) < until_s and not _is_all(
-                found, self._entries
-            ):
+            while now_s < until_s and len(heard) < MOST_BYTES and not _is_all(found, self._entries):
                 data = port.read()
                 now_s = self._clock.monotonic()
                 if data:
@@ -375,6 +378,8 @@ class _Listener:
                         until_s, is_longer = max(until_s, now_s + GOES_ON_S), True
                 if talk is not None:
                     say(talk.due(now_s)[0])
+        except OSError as error:
+            raise NotThere(describe_loss(self._name)) from error
         finally:
             if talk is not None:
                 with suppress(OSError):
@@ -412,12 +417,13 @@ class _Listener:
         known = (self._entries[name].settings, *self._entries[name].also)
         return next((one for one in known if as_set(one) == settings), known[0])
 
-    def _nothing(self, not_tried: int) -> Detection:
+    def _nothing(self, not_tried: int, is_talking: bool) -> Detection:
         return Detection(
             *(self._name, self._device, None, "", None, None, (), ()),
             raw=self._most[-RAW_MOST:],
             tried=tuple(self._tried),
             not_tried=not_tried,
+            is_talking=is_talking,
             is_echo=self._is_echo,
         )
 
@@ -454,7 +460,8 @@ def hint(detection: Detection) -> str:
             "Almost only 00 and FF came: the monitor's speed is none of those that were tried, or "
             "the cable has the wrong voltage."
         )
-    return "Bytes came, and no monitor that Vigil knows sends such: compare them with its manual."
+    told = "Bytes came, and no monitor that Vigil knows sends such: compare them with its manual."
+    return f"{told} Nothing was said to it, for it may be in use." if detection.is_talking else told
 
 
 def as_json(detection: Detection) -> dict[str, Any]:
@@ -482,6 +489,7 @@ def as_json(detection: Detection) -> dict[str, Any]:
         "raw": detection.raw.hex(),
         "tried": [each._asdict() for each in detection.tried],
         "not_tried": detection.not_tried,
+        "is_talking": detection.is_talking,
         "hint": None if detection.name else hint(detection),
     }
 
@@ -516,7 +524,8 @@ def _nothing_in_words(detection: Detection) -> Iterable[str]:
     for settings, said, heard in detection.tried:
         yield f"    {settings}: {f'asked as {said}' if said else 'listened'}, {heard} bytes came"
     if detection.not_tried:
-        yield f"    {detection.not_tried} more were not tried: there was no time (--seconds)."
+        why = "it talks by itself" if detection.is_talking else "there was no time (--seconds)"
+        yield f"    {detection.not_tried} more were not tried: {why}."
     if detection.raw:
         yield "The newest bytes:"
         yield from _dump(detection.raw)

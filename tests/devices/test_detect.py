@@ -15,6 +15,7 @@ import pytest
 from clinical.vitals import Metric
 from devices import detect as detect_of
 from devices.detect import Detection, Tried, detect, evidence, judge, plan, without_echo
+from devices.ports import describe_open_error
 from devices.protocols.line import LineSettings
 from devices.protocols.philips_intellivue import RELEASE
 from devices.registry import PROTOCOLS
@@ -205,7 +206,9 @@ class Babbling:
 )
 def test_what_nobody_knows_is_shown_raw_with_a_hint(words, hint):
     found = Ward(Babbling(words), PROTOCOLS["masimo-ascii1"].settings, has_speed=False).detect()
-    assert found.name is None
+    assert (found.name, found.is_talking) == (None, True)
+    assert {each.said for each in found.tried} == {""}, "it may be in use"
+    assert "more were not tried: it talks by itself" in detect_of.as_text(found)
     assert found.raw.startswith(words[:20])
     assert len(found.raw) <= detect_of.RAW_MOST
     assert hint in detect_of.as_text(found)
@@ -290,6 +293,26 @@ def test_a_port_that_cannot_be_opened_says_so_to_the_caller():
 
     with pytest.raises(OSError, match="busy"):
         detect("/dev/ttyUSB0", clock=HandClock(), open_port=taken)
+
+
+def test_a_port_that_goes_away_in_between_says_so_in_words():
+    ward = Ward(simulated("ge-dri"), PROTOCOLS["ge-dri"].settings)
+
+    def gone():
+        raise OSError("device reports readiness to read but returned no data")
+
+    ward.read = gone
+    with pytest.raises(OSError) as caught:
+        ward.detect()
+    said = describe_open_error(caught.value, "/dev/ttyUSB0")
+    assert said == "/dev/ttyUSB0 went away: is the adapter still plugged into this computer?"
+
+
+def test_a_sender_without_end_is_given_up_soon():
+    ward = Ward(Babbling(b"NO MONITOR " * 1000), LineSettings(9600, 1.0), has_speed=False)
+    found = ward.detect()
+    assert found.name is None
+    assert found.tried[0].heard < 3 * detect_of.MOST_BYTES
 
 
 def test_whoever_is_interrupted_says_goodbye_and_closes():
