@@ -32,6 +32,10 @@ CHAIR = "chair-number"
 TREND = "chair-trend"
 TREND_MARKS = "chair-trend-marks"
 ALARMS_PRESSED = "chair-alarms-pressed"
+MANUAL_TITLE = "manual-title"
+MANUAL_PRESSED = "manual-pressed"
+MANUAL_RECORD = "manual-record"
+MANUAL_SAID = "manual-said"
 
 WILL_CHANGE = "limits-will-change"
 
@@ -116,6 +120,21 @@ def limit(metric: Any, direction: Any, priority: Any) -> Id:
 def fill(about: Any) -> Id:
     """A button that fills the fields of the limits: "suggested", or "preset"."""
     return {"type": "fill", "about": about}
+
+
+def manual_value(about: Any) -> Id:
+    """The field of one sign (clinical.vitals.Metric) that is entered by hand."""
+    return {"type": "manual-value", "about": about}
+
+
+def manual_word(about: Any) -> Id:
+    """What goes with it: "initials" or "time"."""
+    return {"type": "manual-word", "about": about}
+
+
+def confirm_monitor(about: Any) -> Id:
+    """The button that says that the monitor which is heard as ``about`` is the patient's."""
+    return {"type": "confirm-monitor", "about": about}
 
 
 def alarm_filter(about: Any) -> Id:

@@ -6,7 +6,7 @@ missed in one message, one that fell too far behind is told so, a stalled one co
 
     {"boot", "seq", "now", "speed", "viewer": who looks, or null, "arranged": another one whenever
         the clinic has other chairs (it is sent anew then, as all of this), "snapshot": {chair: {
-        "points": [[t_ms, metric, value, quality]],
+        "points": [[t_ms, metric, value, quality]], and a fifth, 1, where a person entered it,
         "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
             "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
             "news", "latched", "unseen": what it said when it was worse, or "",
@@ -15,7 +15,10 @@ missed in one message, one that fell too far behind is told so, a stalled one co
         "sound": {"priority", "kind"} or null, "audio": {"state", "until_ms", "by"} or
         null, "off": [label of a sign whose alarms are off], "spo2_waits_ms": until, or null,
         "name", "phase", "link", "session", "recording", "interval_s", "hr_source",
-        "monitors": {metric: [maker, interval_s]}, "remarks": [text]}}}
+        "monitors": {metric: [maker, interval_s]}, "remarks": [text],
+        "identity": {"hidden": [metric], whose number is another device's, "heard", "bound",
+            "clocks": {monitor: what it says of itself, or how far its clock is ahead, s}},
+        "by_hand": {metric: [t_ms, value, initials]}, the newest of the session}}}
     {"seq", "now", "changes": {chair: {the same parts, those that changed}}}
     {"seq", "now"}               every 2 s, whatever else was sent
     {"seq", "now", "cut": true}  changes were left out: ask again with the last seq before this one
@@ -60,7 +63,7 @@ from clinical.snapshot import (
     SessionView,
     source_of,
 )
-from clinical.vitals import NATURE, Metric, Observation
+from clinical.vitals import NATURE, Metric, Observation, Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEARTBEAT_S = 2.0
@@ -85,12 +88,14 @@ SENT_WITH = {
     "sound": ("sound",),
     "audio": ("audio",),
     "phase": ("phase", "session"),
-    "session": ("phase", "session", "audio", "off", "spo2_waits_ms"),
+    "session": ("phase", "session", "audio", "off", "spo2_waits_ms", "by_hand"),
     "link": ("link", "interval_s"),
     "recording": ("recording",),
     "source": ("hr_source",),
-    "monitors": ("monitors",),
+    "monitors": ("monitors", "identity"),
     "remarks": ("remarks",),
+    "identity": ("name", "identity"),
+    "by_hand": ("by_hand", "identity"),
 }
 
 # What a screen hears of a chair that is not its own.
@@ -457,7 +462,8 @@ def _points(observations: Sequence[Observation]) -> tuple[int, str]:
     """The newest time (ms; 0 where there are none) and the points, as JSON arrays and commas."""
     times = [_ms(observation.observed_at) for observation in observations]
     arrays = (
-        f'[{t_ms},"{observation.metric}",{_number(observation.value)},"{observation.quality}"]'
+        f'[{t_ms},"{observation.metric}",{_number(observation.value)},"{observation.quality}"'
+        f"{',1' if observation.source is Source.MANUAL else ''}]"
         for t_ms, observation in zip(times, observations, strict=True)
     )
     return max(times, default=0), ",".join(arrays)
@@ -580,6 +586,34 @@ def _sources(view: ChairView) -> dict[str, tuple[str, float]]:
     return {metric.value: known[name] for metric, name in view.shown_from.items()}
 
 
+def _identity(view: ChairView) -> dict[str, Any]:
+    """Who is heard at each line; ``hidden`` are the numbers that were a stranger's line's."""
+    only = view.monitors[0].name if len(view.monitors) == 1 else ""
+    hidden = [
+        metric.value
+        for metric, latest in view.latest.items()
+        if latest.source is not Source.MANUAL
+        and view.shown_from.get(metric, only) in view.strangers
+    ]
+    return {
+        "hidden": sorted(hidden),
+        "heard": {name: heard.words for name, heard in view.heard.items()},
+        "bound": {name: bound.words for name, bound in view.bound.items()},
+        "clocks": {name: round(read.offset_s) for name, read in view.clocks.items()},
+    }
+
+
+def _by_hand(view: ChairView) -> dict[str, tuple[int, float | None, str]]:
+    return {
+        metric.value: (
+            _ms(reading.observation.observed_at),
+            reading.observation.value,
+            reading.entry.initials if reading.entry else "",
+        )
+        for metric, reading in view.by_hand.items()
+    }
+
+
 # A chair that the engine has not spoken of yet has no parts: null, never a guess.
 PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "name": lambda view: view.name if view else None,
@@ -604,6 +638,8 @@ PARTS: dict[str, Callable[[ChairView | None], Any]] = {
     "hr_source": lambda view: source_of(view, Metric.HEART_RATE) if view else None,
     "monitors": lambda view: _sources(view) if view else {},
     "remarks": lambda view: list(view.remarks) if view else [],
+    "identity": lambda view: _identity(view) if view else None,
+    "by_hand": lambda view: _by_hand(view) if view and view.session else {},
 }
 
 

@@ -284,6 +284,8 @@
     const point = chair.latest[metric], state = stateOf(chair, metric, el);
     const entered = chair.by_hand[metric];
     if (isCuff(metric)) {
+      const {t: ofCuff, isByHand} = chair.latest.nibp_systolic || {};
+      if (isByHand && point?.t < ofCuff) return {state: 'none', by: ''}; // a mean of another reading
       const isMine = point?.isByHand && entered?.[0] === point.t;
       const initials = isMine ? entered[2] : '';
       return {point, state: point?.isByHand && state === 'live' ? 'manual' : state,

@@ -24,6 +24,7 @@ from clinical.commands import (
     AnswerItem,
     ChangePhase,
     Command,
+    ConfirmMonitor,
     LockBaseline,
     OrderCuff,
     OutcomeKind,
@@ -32,10 +33,13 @@ from clinical.commands import (
 )
 from clinical.links import CuffOrder
 from clinical.phases import AT_ONCE, SessionPhase
+from clinical.record import Reading
 from clinical.sign_off import Actor, Signature, SignerKind, SignMethod
 from clinical.snapshot import ChairView, SessionView
+from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.pages import asks
+from dashboard.pages import manual as entering
 from dashboard.pages.click import (
     ANOTHER,
     DRAWN_FOR,
@@ -54,9 +58,10 @@ from dashboard.pages.click import (
 from dashboard.pages.seats import limits_of, seats
 from dashboard.security import current_actor
 from dashboard.views import chair as view_of
-from dashboard.views import checklist, controls, open_alarms, sign_off
+from dashboard.views import checklist, controls, identity, manual, open_alarms, sign_off
 from dashboard.views.panel import Form, Panel, panel, place, refused, said, to_draw
-from dashboard.views.trend import Mark, annotated, session_marks
+from dashboard.views.trend import Mark, annotated, by_hand, session_marks
+from storage import observations
 
 if TYPE_CHECKING:
     from dashboard.services import Services
@@ -84,6 +89,8 @@ async def layout(services: Services, chair: str) -> Component | None:
         placed["head"],
         [
             _part(
+                placed["identity"],
+                html.Div(id=ids.said("identity", "identity")),
                 placed["alarms"],
                 placed["reason"],
                 html.Div(id=ids.said("alarms", "alarms")),
@@ -95,6 +102,7 @@ async def layout(services: Services, chair: str) -> Component | None:
                 html.Div(id=ids.said("session", "session")),
                 placed["end"],
             ),
+            manual.part(placed),
             asks.limits_part(placed),
             placed[PAPERWORK],
             _part(placed["monitors"]),
@@ -116,12 +124,35 @@ class Behind(NamedTuple):
     presets: Presets
     staff: tuple[Actor, ...] = ()
     known: asks.Known = asks.NOTHING
+    entered: Sequence[Reading] = ()  # by hand, in this session
 
 
 async def behind(services: Services, view: ChairView) -> Behind:
     """Accounts are asked for where a session can be started, and nowhere else."""
     staff = await asyncio.to_thread(services.staff) if view.session is None else ()
-    return Behind(services.presets(), tuple(staff), await asks.known_of(services, view.session))
+    known = await asks.known_of(services, view.session)
+    return Behind(services.presets(), tuple(staff), known, await entered_of(services, view))
+
+
+async def entered_of(services: Services, view: ChairView) -> Sequence[Reading]:
+    """All that was entered by hand in this session; the record is asked where there is any."""
+    if view.session is None or not view.by_hand:
+        return ()
+    found = await asyncio.to_thread(_entered, services, view.session.session)
+    kept = {_moment(each) for each in found}
+    # And what is on its way there.
+    return [*found, *(each for each in view.by_hand.values() if _moment(each) not in kept)]
+
+
+def _moment(reading: Reading) -> tuple[Metric, int]:
+    """What tells a value from another, as exact as the record keeps it."""
+    since = reading.observation.observed_at - datetime(1970, 1, 1, tzinfo=UTC)
+    return reading.observation.metric, since // timedelta(milliseconds=1)
+
+
+def _entered(services: Services, session: UUID) -> list[Reading]:
+    with services.database.reading() as db:
+        return observations.entered(db, session=session)
 
 
 def panels_of(view: ChairView, actor: Actor | None, beside: Behind) -> Iterator[Panel]:
@@ -131,6 +162,7 @@ def panels_of(view: ChairView, actor: Actor | None, beside: Behind) -> Iterator[
     start = controls.Start(beside.presets, beside.staff)
     above = preset.decision_above if preset else None
     yield panel("head", lambda _form: view_of.head(view))
+    yield panel("identity", partial(identity.check, view, actor is not None))
     yield _alarms(view, actor)
     reason = partial(open_alarms.reason, current, actor is not None)
     yield Panel("reason", paperwork_key(current, actor), reason)
@@ -138,6 +170,9 @@ def panels_of(view: ChairView, actor: Actor | None, beside: Behind) -> Iterator[
     yield panel("session", lambda form: controls.controls(current, ZONE, form, start, above))
     yield panel("cuff", lambda form: controls.cuff(view, role, form))
     yield panel("end", lambda form: controls.end_early(form) if current else [])
+    yield Panel("manual", paperwork_key(current, actor), partial(manual.form, current, actor))
+    newest = view.by_hand if current else {}
+    yield panel("by-hand", partial(manual.newest, newest, ZONE))
     yield panel("monitors", lambda _form: view_of.monitors(view))
     yield _paperwork(current, actor)
 
@@ -215,19 +250,26 @@ def _statements(current: SessionView, actor: Actor | None) -> Iterator[Panel]:
             known = given.signature
 
 
-def trend_marks(view: ChairView, now: datetime) -> dict[str, Any]:
-    """What is written over the trend; times in ms, which only the browser can place in its zone."""
+def trend_marks(view: ChairView, now: datetime, entered: Sequence[Reading] = ()) -> dict[str, Any]:
+    """What is written over the trend, and what was entered by hand, by trace; times in ms, which
+    only the browser can place in its zone."""
     current = view.session
     until = datetime.fromtimestamp(math.ceil(now.timestamp() / STEP_S) * STEP_S, UTC)
     since = until - EMPTY_TREND
     if current is not None:
         since = min(since, current.opened_at)
-    return annotated(
+    marks = annotated(
         session_marks(current) if current else [],
         limits_of(view),
-        lambda at: round(at.timestamp() * 1000),
+        _ms,
         extent=Mark(since, "", until),
+        has_entries=bool(entered),
     )
+    return {**marks, "by_hand": by_hand(entered, _ms, ZONE)}
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 # Plotly shows the Dates of live.js in the zone of the browser; a mark, which must be a text there,
@@ -249,6 +291,12 @@ DRAW_MARKS = """async marks => {
     if (window.Plotly && graph?.layout) {
       await window.Plotly.relayout(graph, {
         shapes: marks.shapes.map(dated), annotations: marks.annotations.map(dated)});
+      const traces = graph.data.map(({uid}) => marks.by_hand[uid]);
+      const which = [...traces.keys()].filter(i => traces[i]);
+      const of = key => which.map(i => traces[i][key]);
+      // New values of x make Plotly forget the kind of axis, unless it is named beside them.
+      await window.Plotly.update(graph, {x: of('x').map(ms => ms.map(at => new Date(at))),
+        y: of('y'), text: of('text')}, {'xaxis.type': 'date'}, which);
       break;
     }
     await new Promise(later => setTimeout(later, 200));
@@ -261,6 +309,8 @@ def register(app: Dash, services: Services) -> None:
     _register_drawing(app, services)
     _register_session(app, services)
     asks.register(app, services)
+    entering.register(app, services)
+    _register_monitors(app, services)
     _register_checklist(app, services)
     _register_signing(app, services)
 
@@ -288,11 +338,12 @@ def _register_drawing(app: Dash, services: Services) -> None:
             raise PreventUpdate
         view, form = seats(services)[chair], new_form(services)
         before = dict(zip((place["name"] for place in places), shown, strict=True))
-        panels = panels_of(view, current_actor(), await behind(services, view))
+        beside = await behind(services, view)
+        panels = panels_of(view, current_actor(), beside)
         anew = {part.name: part for part in to_draw(panels, before)}
         children = [list(anew[name].draw(form)) if name in anew else no_update for name in before]
         digests = [anew[name].shown if name in anew else no_update for name in before]
-        marks = trend_marks(view, services.clock.now())
+        marks = trend_marks(view, services.clock.now(), beside.entered)
         return children, digests, no_update if marks == marked else marks
 
     app.clientside_callback(DRAW_MARKS, Input(ids.TREND_MARKS, "data"))
@@ -424,6 +475,44 @@ def step_command(
 def _whole(value: Any) -> int:
     """A number field's value; 0, which every rule refuses with its own words, where it is none."""
     return value if isinstance(value, int) else 0
+
+
+def _register_monitors(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.said("identity", "identity"), "children"),
+        Input(ids.confirm_monitor(ALL), "n_clicks"),
+        State(ids.confirm_monitor(ALL), "data-form"),
+        State(ids.confirm_monitor(ALL), "data-model"),
+        State(ids.confirm_monitor(ALL), "data-serial"),
+        State(ids.CHAIR, "data"),
+        DRAWN_FOR,
+        prevent_initial_call=True,
+    )
+    async def confirm(
+        _clicks: list[int | None],
+        forms: list[str],
+        models: list[str],
+        serials: list[str],
+        chair: int,
+        drawn_for: str,
+    ) -> Any:
+        actor, by = current_actor(), clicked()
+        if actor is None or by is None:
+            return no_update
+        current = seats(services)[chair].session
+        if drawn_for != paperwork_key(current, actor):
+            return ANOTHER
+        monitor, model, serial = by["about"], of_clicked(models), of_clicked(serials)
+        command = ConfirmMonitor(
+            command_id=command_id(of_clicked(forms), monitor, model, serial),
+            by=actor,
+            chair=chair,
+            session=current.session if current else None,
+            monitor=monitor,
+            model=model,
+            serial=serial,
+        )
+        return said(await submitted(services, command))
 
 
 def _register_checklist(app: Dash, services: Services) -> None:

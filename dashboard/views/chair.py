@@ -11,7 +11,7 @@ from clinical.alarms import AlarmLimit
 from clinical.snapshot import ChairView
 from clinical.vitals import Metric
 from dashboard import ids
-from dashboard.views import wording
+from dashboard.views import identity, wording
 from dashboard.views.board import alarm_line, clock, unproven, unsigned
 from dashboard.views.numbers import pressure, vital, word
 from dashboard.views.trend import CONFIG, live_figure
@@ -113,6 +113,7 @@ def monitors(view: ChairView) -> list[Component]:
                 html.Li(
                     [
                         html.Span(each.title),
+                        *identity.said(view, each.name),
                         html.Span(f" {wording.PROOF[each.proof]}", className="dim"),
                         *([html.P(each.caution, className="caution")] if each.caution else []),
                     ]

@@ -139,6 +139,7 @@ def pressure(chair: int, limits: Sequence[AlarmLimit], *, with_change: bool = Fa
                     *change,
                     word(chair, "cuff-time"),
                     word(chair, "cuff-age"),
+                    word(chair, "by-hand", Metric.NIBP_SYSTOLIC),
                     word(chair, "from", Metric.NIBP_SYSTOLIC),
                 ],
                 className="around",
@@ -148,7 +149,7 @@ def pressure(chair: int, limits: Sequence[AlarmLimit], *, with_change: bool = Fa
 
 
 def _around(chair: int, metric: Metric, *, with_change: bool) -> list[Component]:
-    around = [word(chair, "from", metric)]
+    around = [word(chair, "by-hand", metric), word(chair, "from", metric)]
     if metric is Metric.HEART_RATE:
         around.insert(0, word(chair, "hr-source"))
     if metric is Metric.SPO2:

@@ -230,6 +230,8 @@ def test_a_chair_the_engine_has_not_spoken_of_is_unknown_not_well():
             "hr_source": None,
             "monitors": {},
             "remarks": [],
+            "identity": None,
+            "by_hand": {},
         }
 
     bench.run(scenario())

@@ -110,6 +110,7 @@ def test_an_empty_chair_has_no_paperwork(view):
     names = shown(replace(view, session=None))
     assert set(names) == {
         *("head", "alarms", "reason", "session", "cuff", "end", "monitors", "paperwork"),
+        *("identity", "manual", "by-hand"),
         *("sound", "sound-off", "signs-off", "switch-off"),
         *("limits-head", "limits-table", "limits-form", "probe"),
     }
