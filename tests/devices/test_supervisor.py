@@ -9,12 +9,14 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import serial
 
 from clinical.links import LinkEvent, LinkState
 from devices.link import Frame
+from devices.ports import FoundPort, open_port
 from devices.protocols.ge_dri import request_frame
 from devices.registry import PROTOCOLS
 from devices.report import TAIL
@@ -275,9 +277,9 @@ def listening():
     """Start a supervisor on a real port; stopped at the end whatever happens."""
     started = []
 
-    def listen(port):
+    def listen(port, **options):
         heard = Heard()
-        started.append(Supervisor("chair 1", port, GE, FastClock(), heard))
+        started.append(Supervisor("chair 1", port, GE, FastClock(), heard, **options))
         started[-1].start()
         return heard
 
@@ -308,6 +310,27 @@ def test_a_simulator_that_restarts_on_another_terminal_is_found_again(tmp_path, 
         os.close(ours)
         os.close(theirs)
         heard.until(DISCONNECTED)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
+def test_an_adapter_that_comes_back_under_another_name_is_live_again(tmp_path, listening):
+    there = []
+    key = "usb:0403:6001:A10K3X7Q"
+    heard = listening(key, open_port=partial(open_port, list_ports=lambda: tuple(there)))
+    for name, heart_rate in (("ttyUSB0", 71), ("ttyUSB1", 72)):
+        words = heard.until(DISCONNECTED).detail
+        assert words.startswith("The adapter A10K3X7Q (USB 0403:6001) is not plugged into this")
+        ours, theirs = os.openpty()
+        device = tmp_path / name
+        device.symlink_to(os.ttyname(theirs))
+        there.append(FoundPort(str(device), "", key, "A10K3X7Q", 0x0403, 0x6001))
+        read_exactly(lambda size, fd=ours: os.read(fd, size), len(STOP + ASK))
+        os.write(ours, ge.frame({ge.HEART_RATE: heart_rate}))
+        assert heard.until_frame().observations[0].value == heart_rate
+        there.clear()
+        os.close(ours)
+        os.close(theirs)
+        assert "went away" in heard.until(DISCONNECTED).detail
 
 
 def test_a_serial_server_that_closes_is_disconnected_and_comes_back(listening):
