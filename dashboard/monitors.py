@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from clinical.sign_off import Actor, Role
 from clinical.vitals import NATURE
 from dashboard.arrangement import ChairConfig, Refusal, place_of, title_of
-from dashboard.clinic import Clinic
+from dashboard.clinic import CAPTURE, NOT_RECORDED, Clinic
 from dashboard.services import Heard
 from devices.detect import Detection, detect
 from devices.ports import FoundPort, describe_open_error
 from devices.report import LineReport
-from storage.captures import CaptureState
+from storage.captures import Bounds, CaptureState
+from storage.settings import put_setting
 
 MAY_ARRANGE = (Role.DIRECTOR, Role.CLINICIAN)
-TEST_S = 5.0  # real ones; the slowest monitor speaks twice in it
+TEST_S = 5.0  # real ones; the slowest monitor speaks once in it
+
+log = logging.getLogger(__name__)
 
 
 class RunningMonitors:
@@ -48,6 +54,27 @@ class RunningMonitors:
 
     def capture(self) -> CaptureState:
         return self._clinic.recorder.state
+
+    def capture_bounds(self) -> Bounds:
+        return self._clinic.recorder.bounds
+
+    def set_capture_bounds(self, days: float, mib: float, by: Actor) -> Refusal | None:
+        clinic = self._clinic
+        try:
+            bounds = Bounds.of({"days": days, "mib": mib})
+        except ValueError as error:
+            return Refusal(f"Flight recorder: {error}.", field="capture")
+        if by.role is not Role.DIRECTOR:
+            return Refusal("Only a medical director sets how much the flight recorder keeps.")
+        value = {"days": bounds.days, "mib": bounds.mib}
+        try:
+            with clinic.database.writing() as db:
+                put_setting(db, name=CAPTURE, value=value, by=by.user, now=clinic.clock.now())
+        except SQLAlchemyError:
+            log.exception("the bounds of the flight recorder could not be recorded")
+            return Refusal(NOT_RECORDED)
+        clinic.recorder.bounds = bounds
+        return None
 
     def arrange(
         self, chairs: Sequence[ChairConfig], by: Actor, before: Sequence[ChairConfig] | None = None

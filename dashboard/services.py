@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # pages that read no record run without the database
     from devices.detect import Detection
     from devices.ports import FoundPort
     from devices.report import LineReport
-    from storage.captures import CaptureState
+    from storage.captures import Bounds, CaptureState
     from storage.database import Database
 
 
@@ -117,6 +117,14 @@ class Monitors(Protocol):
 
     def capture(self) -> CaptureState:
         """How the flight recorder does."""
+        ...
+
+    def capture_bounds(self) -> Bounds:
+        """How much it keeps: at once."""
+        ...
+
+    def set_capture_bounds(self, days: float, mib: float, by: Actor) -> Refusal | None:
+        """Have it keep so much from now on, in the record and in force."""
         ...
 
 

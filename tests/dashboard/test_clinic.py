@@ -33,6 +33,7 @@ from dashboard.pages import board, chair
 from dashboard.services import Heard
 from dashboard.serving import services_of
 from devices.protocols.line import LineSettings
+from storage.captures import Bounds
 from storage.models import AuditRow, MonitorsArrangedRow
 from storage.settings import put_setting, settings
 from tests.dashboard.a_clinic import PASSWORD, QUICK, FakePeople, served
@@ -328,6 +329,21 @@ def test_a_nurse_looks_at_the_lines_and_changes_none(clinic: Running):
     assert (monitors.is_editable, monitors.why_not, monitors.left_out) == (True, "", ())
     assert monitors.capture().is_recording
     until(lambda: monitors.reports()[1, "nonin-ascii"].frames, "frames on the line")
+
+
+def test_a_director_sets_how_much_the_flight_recorder_keeps(clinic: Running):
+    clinic.start()
+    monitors = RunningMonitors(clinic.core)
+    refused = monitors.set_capture_bounds(0, 2048, DIRECTOR)
+    assert refused is not None
+    assert "1 to 3650" in refused.words
+    assert monitors.set_capture_bounds(7, 512, NURSE) is not None
+    assert monitors.capture_bounds() == Bounds(30, 2048)
+    assert monitors.set_capture_bounds(7, 512, DIRECTOR) is None
+    assert monitors.capture_bounds() == Bounds(7, 512)
+    clinic.stop()
+    clinic.start()
+    assert RunningMonitors(clinic.core).capture_bounds() == Bounds(7, 512)
 
 
 def test_a_test_counts_what_comes_in_while_it_waits(clinic: Running):
