@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, MATCH, Dash, Input, Output, State, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -114,8 +114,6 @@ def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands
         Output(ids.monitor_field("port", ALL), "data"),
         Input(ids.MONITORS_TICK, "n_intervals"),
         Input(ids.monitor_fold(ALL), "n_clicks"),
-        State(ids.monitor_fold(ALL), "id"),
-        State(ids.monitor_part(ALL), "id"),
         State(ids.monitor_part(ALL), "data-shown"),
         State(ids.monitor_field("chair", ALL), "data"),
         State(ids.monitor_field("port", ALL), "data"),
@@ -124,19 +122,17 @@ def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands
     )
     async def draw(
         _ticks: int | None,
-        clicks: list[int | None],
-        folds: list[ids.Id],
-        places: list[ids.Id],
-        shown: list[str],
+        _clicks: list[int | None],
+        _shown: list[str],
         chairs: list[Any],
         ports: list[Any],
         chosen: list[str | None],
     ) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
         """Draw anew what says something else than before, and nothing else."""
         unfolded = frozenset(
-            fold["about"] for fold, count in zip(folds, clicks, strict=True) if (count or 0) % 2
+            fold["id"]["about"] for fold in ctx.inputs_list[1] if (fold.get("value") or 0) % 2
         )
-        before = dict(zip((place["name"] for place in places), shown, strict=True))
+        before = {part["id"]["name"]: part["value"] for part in ctx.states_list[0]}
         now = seen(services, monitors, errands.all(), unfolded)
         # In a thread: dozens of lines take longer than the live numbers of others can wait.
         anew = await asyncio.to_thread(drawn_anew, now, before)
@@ -252,8 +248,8 @@ async def arranged(monitors: Monitors, edit: Edit, done: str) -> Said:
     if actor is None:
         return view_of.complaint(view_of.REFUSED), False
     try:
-        chairs = edit(monitors.chairs())
-        refusal = await asyncio.to_thread(monitors.arrange, chairs, actor)
+        before = monitors.chairs()
+        refusal = await asyncio.to_thread(monitors.arrange, edit(before), actor, before)
     except LookupError as error:
         return view_of.complaint(sentence(error)), False
     except SQLAlchemyError:

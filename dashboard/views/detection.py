@@ -79,7 +79,7 @@ def _nothing(detection: Detection) -> list[Component]:
     else:
         what = "Nothing came at all: is the monitor on, and the cable in at both ends?"
     heads = ("Line", "Said", "Came")
-    left = f", {detection.not_tried} not for want of time" if detection.not_tried else ""
+    left = f"; no time for {detection.not_tried} more" if detection.not_tried else ""
     return [
         html.P(html.B("No monitor was recognised."), className="detect-found"),
         html.P(what),

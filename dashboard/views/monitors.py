@@ -437,7 +437,10 @@ def _port(port: FoundPort, has: Owner | None, seen: Seen) -> Panel:
                 ],
                 className="port-head",
             ),
-            html.P(", ".join(dict.fromkeys(filter(None, says))), className="dim"),
+            html.P(
+                ", ".join(each for each in dict.fromkeys(says) if each and each != name),
+                className="dim",
+            ),
             placed(outcome),
         ]
 

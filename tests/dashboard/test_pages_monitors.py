@@ -67,7 +67,10 @@ class FakeMonitors:
     def reports(self) -> dict[tuple[int, str], LineReport]:
         return self.reported
 
-    def arrange(self, chairs: Sequence[ChairConfig], by: Actor) -> Refusal | None:
+    def arrange(
+        self, chairs: Sequence[ChairConfig], by: Actor, before: Sequence[ChairConfig] | None = None
+    ) -> Refusal | None:
+        assert before == self.now
         if self.fails_with:
             raise self.fails_with
         if why_not := refusal(chairs, self.found):

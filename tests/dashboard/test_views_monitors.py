@@ -465,7 +465,7 @@ def test_no_match_shows_the_bytes_and_what_was_tried():
     assert "<img src=x>" in text
     assert "9600 baud, 8N1 nothing, listened only 11 bytes" in text
     assert "RTS/CTS as to GE Datex-Ohmeda S/5 nothing" in text
-    assert "(2, 3 not for want of time)" in text
+    assert "(2; no time for 3 more)" in text
     assert "Add to a chair" not in text
     assert "Nothing came at all" in outcome(Errand(0, came=replace(NOT_FOUND, raw=b"")))
     assert "leads back to itself" in outcome(Errand(0, came=replace(NOT_FOUND, is_echo=True)))
