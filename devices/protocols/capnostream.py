@@ -264,9 +264,14 @@ class Decoder:
             self._before, self._fast_status = sent, 0
             return sent
         if code == DEVICE_ID:
-            texts = IDENTITY.unpack_from(data)
-            return DeviceId(offset, *(text.decode("ascii", "replace").strip() for text in texts))
+            return DeviceId(offset, *map(_text, IDENTITY.unpack_from(data)))
         return OtherMessage(offset, code)
+
+
+def _text(sent: bytes) -> str:
+    """As it can be shown and kept: a number may be padded with zeros of any kind."""
+    shown = sent.decode("ascii", "replace")
+    return "".join(each for each in shown if each.isprintable()).strip()
 
 
 def _frame(wire: bytes, at: int) -> re.Match[bytes] | None:

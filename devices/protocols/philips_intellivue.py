@@ -784,7 +784,8 @@ def _created(message: bytes, at: int, end: int, heads: tuple[int, int, int]) -> 
     labels = told.get(MODEL, b"")
     while at + 2 <= len(labels):
         (size,) = ONE.unpack_from(labels, at)
-        model.append(labels[at + 2 : at + 2 + size].decode("ascii", "replace").strip("\0 "))
+        label = labels[at + 2 : at + 2 + size].decode("ascii", "replace")
+        model.append("".join(each for each in label if each.isprintable()).strip())
         at += 2 + size
     return Created(
         *heads,

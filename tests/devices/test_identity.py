@@ -112,6 +112,11 @@ IDENTITIES = [
         created(MODEL, philips.attribute(0x0984, bytes.fromhex("0008 0009FB"))),
         [Identity("Philips M8000")],
     ),
+    (
+        "philips-intellivue",
+        created(philips.attribute(0x0928, philips.words(4) + b"Ph\0\x01" + labels("M8"))),
+        [Identity("Ph M8")],
+    ),
     ("philips-intellivue", created(), []),
     ("philips-intellivue", philips.WORKED, []),
     # Field SN of each line.
@@ -135,6 +140,11 @@ IDENTITIES = [
         [Identity("Capnostream B2", "", "04.51")],
     ),
     ("capnostream", device_id("V                             "), [Identity("Capnostream")]),
+    (
+        "capnostream",
+        device_id("V04\x0051 11/20/2012 B5A112\x0056\x00\x00 "),
+        [Identity("Capnostream B5", "1256", "0451")],
+    ),
     ("capnostream", named("capnostream", "numerics, all well"), []),
     # First heading line.
     ("nellcor", heading(), [Identity("N-560", "", "1.56.00")]),

@@ -88,6 +88,13 @@ def assert_translated(protocol: ProtocolEntry, messages: list[object]) -> None:
             assert all(is_storable(remark) for remark in one.remarks), f"{one}"
         alarms = protocol.alarms(message) if protocol.alarms else None
         assert all(is_storable(text) for text in alarms or ()), f"{alarms}"
+        said = protocol.identity(message) if protocol.identity else None
+        assert said is None or all(map(is_storable, (said.model, said.serial, said.version)))
+        names = protocol.unknown(message) if protocol.unknown else ()
+        assert all(name and len(name) <= LONGEST_NAME and is_storable(name) for name in names)
+
+
+LONGEST_NAME = 40  # characters: the monitors page counts what is not read, by name
 
 
 def is_storable(text: str) -> bool:
