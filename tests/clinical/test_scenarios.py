@@ -225,7 +225,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/e2e/test_sound.py::test_no_screen_goes_below_the_floor_that_the_director_sets",
     ),
     "C5": ("tests/e2e/test_alarms.py::test_a_page_that_nobody_sees_says_so_and_confirms_nothing",),
-    # The soak is a command (make soak); what is tested is that it would see a page that grows.
+    # The soak is a command (make soak-screens); tested is that it would see a page that grows.
     "C6": ("tests/soak/test_soak.py::test_a_page_that_grows_a_little_with_each_sample_fails",),
     # Section 6 D: the log. E: what it would have been. F: more that is asked for.
     "D": (

@@ -41,5 +41,10 @@ def test_a_page_that_stood_still_fails():
     assert report([page([STEADY] * 8, not_live_s=EVERY_S)], used(8), [], 1) == 1
 
 
+def test_a_page_that_never_was_full_is_not_compared(capsys):
+    assert report([page([])], used(8), [], 1) == 0
+    assert "board    was never full" in capsys.readouterr().out
+
+
 def test_a_complaint_of_the_browser_fails():
     assert report([page([STEADY] * 8)], used(8), ["uncaught: x"], 1) == 1
