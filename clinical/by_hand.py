@@ -16,7 +16,7 @@ from uuid import UUID
 
 from clinical import judging
 from clinical.alarms import AlarmLimit, AlarmPriority
-from clinical.chair import ChairState, SessionState, after_cuff, pressures
+from clinical.chair import ChairState, SessionState, after_cuff, mean_of, pressures
 from clinical.commands import Entered, RecordObservation
 from clinical.record import Entry, Reading
 from clinical.vitals import (
@@ -51,7 +51,8 @@ class NotTaken(Exception):
 def readings_of(
     command: RecordObservation, session: SessionState, now: datetime
 ) -> tuple[Reading, ...]:
-    """The readings that were entered. Raises NotTaken, for all of them, where one cannot be."""
+    """The readings that were entered, and the mean of two pressures. Raises NotTaken, for all of
+    them, where one cannot be."""
     values = _values(command.values)
     at = _time(command, session, now)
     initials = command.initials.strip()
@@ -60,6 +61,7 @@ def readings_of(
     unusual = tuple(_unusual(values, session.limits))
     if unusual and not command.is_sure:
         raise NotTaken("is this right?", unusual)
+    values = _with_mean(values)
     entry = Entry(command.by.user, initials.upper(), now)
     return tuple(
         Reading(
@@ -105,6 +107,15 @@ def _values(entered: Sequence[Entered]) -> Mapping[Metric, float]:
         values[metric] = float(each.value)
     _check_cuff(values)
     return values
+
+
+def _with_mean(values: Mapping[Metric, float]) -> Mapping[Metric, float]:
+    """With the mean worked out where only the two pressures were entered: else the tile, and the
+    limits of the mean, would keep the one of the reading before."""
+    systolic, diastolic = values.get(Metric.NIBP_SYSTOLIC), values.get(Metric.NIBP_DIASTOLIC)
+    if systolic is None or diastolic is None or Metric.NIBP_MEAN in values:
+        return values
+    return {**values, Metric.NIBP_MEAN: mean_of(systolic, diastolic)}
 
 
 def _check_cuff(values: Mapping[Metric, float]) -> None:
@@ -177,7 +188,10 @@ def taken(state: ChairState, readings: Sequence[Reading], now: datetime) -> Chai
         return state
     state = replace(
         state,
-        latest={**state.latest, **{obs.metric: obs for obs in cuff}},
+        latest={
+            **{metric: obs for metric, obs in state.latest.items() if metric not in CUFF},
+            **{obs.metric: obs for obs in cuff},
+        },
         shown_from={m: name for m, name in state.shown_from.items() if m not in CUFF},
     )
     session = judging.judged(state, session, cuff, now)

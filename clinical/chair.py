@@ -33,7 +33,6 @@ from clinical.record import (
     Gap,
     ItemAnswered,
     LimitChanged,
-    MonitorHeard,
     PhaseChanged,
     ProbePlaced,
     Reading,
@@ -228,6 +227,7 @@ class ChairState:
     heard: Mapping[str, Identified] = field(default_factory=dict)
     clocks: Mapping[str, ClockRead] = field(default_factory=dict)
     by_hand: Mapping[Metric, Reading] = field(default_factory=dict)  # the newest of the session
+    entered: frozenset[UUID] = frozenset()  # the commands that did it, since Vigil runs
 
 
 def monitor_for(state: ChairState, metric: Metric) -> str:
@@ -524,6 +524,11 @@ def _repeat_after(repeat: Repeat | None, fact: AlarmEvent) -> Repeat | None:
     return repeat._replace(conditions=left) if left else None
 
 
+def mean_of(systolic_mmhg: float, diastolic_mmhg: float) -> float:
+    """About the mean pressure, where nobody measured it: a heart rests longer than it beats."""
+    return diastolic_mmhg + (systolic_mmhg - diastolic_mmhg) / 3
+
+
 def cuff_set(cuff: Sequence[Observation], latest: Mapping[Metric, Observation]) -> CuffSet | None:
     """One complete, believable cuff measurement with what was measured beside it; None without."""
     systolic, diastolic, mean = pressures(cuff)
@@ -544,7 +549,7 @@ def cuff_set(cuff: Sequence[Observation], latest: Mapping[Metric, Observation]) 
         at,
         systolic,
         diastolic,
-        mean if mean is not None else diastolic + (systolic - diastolic) / 3,
+        mean if mean is not None else mean_of(systolic, diastolic),
         heart_rate if heart_rate is not None else beside(Metric.PULSE_RATE),
         beside(Metric.SPO2),
         beside(Metric.RESP_RATE),
@@ -588,8 +593,9 @@ def after_cuff(
 def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[ChairState, Gap]:
     """The chair as its record left it, and the gap since then.
 
-    What was open is open again. Signals get their full age limit to come back: an alarm that was
-    open does not end for want of values that nobody was there to read.
+    What was open is open again; whose the monitors are, ``state`` knows already. Signals get their
+    full age limit to come back: an alarm that was open does not end for want of values that nobody
+    was there to read.
     """
     first = stored.opened
     session = opened(first, state.presets)
@@ -614,7 +620,6 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
         latest=dict(stored.latest),
         shown_from=shown_from,
         by_hand=dict(stored.by_hand),
-        heard=dict(_heard_before(stored)),
         clocks={
             fact.monitor: ClockRead(fact.offset_s, fact.at)
             for fact in stored.facts
@@ -622,16 +627,6 @@ def resumed(state: ChairState, stored: StoredSession, now: datetime) -> tuple[Ch
         },
     )
     return replace(state, session=session, overrun_at=overrun_at, left_at=None), gap
-
-
-def _heard_before(stored: StoredSession) -> Iterator[tuple[str, Identified]]:
-    """The other devices that nobody had confirmed yet: what comes from them is still not recorded.
-    Who belongs to the chair is known without its session."""
-    heard = {fact.monitor: fact for fact in stored.facts if isinstance(fact, MonitorHeard)}
-    for name, fact in heard.items():
-        if not fact.is_bound:
-            said = Identity(fact.model, fact.serial, fact.version)
-            yield name, Identified(said, fact.at)
 
 
 def _not_of_the_future(session: SessionState, now: datetime) -> SessionState:

@@ -156,7 +156,9 @@ class Engine:
         try:
             why_not = asked.done.result(FURNISHED_WITHIN_S)
         except TimeoutError:
-            why_not = "Vigil is busy: look whether it was done, and try again"
+            # Not later either, when nobody looks for it any more.
+            is_dropped = asked.done.cancel()
+            why_not = "Vigil is busy: try again" if is_dropped else asked.done.result()
         if why_not:
             raise ValueError(why_not)
 
@@ -252,6 +254,8 @@ class Engine:
             self._tick()
 
     def _furnished(self, asked: _Furnish) -> None:
+        if not asked.done.set_running_or_notify_cancel():
+            return
         chair, state, now = asked.chair, asked.state, self._clock.now()
         why_not = self._why_not_closed(chair) if state is None else self._why_not_opened(chair)
         if why_not:

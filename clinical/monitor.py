@@ -68,7 +68,7 @@ from clinical.record import (
     Vitals,
 )
 from clinical.requests import Refused, facts_of, no_start
-from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_plausible
+from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source, is_plausible
 
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
 # this long, so that the live log and a replay agree.
@@ -218,9 +218,35 @@ class SessionMonitor:
 
 def _arranged(state: ChairState, event: Arranged, now: datetime) -> tuple[ChairState, Effects]:
     after = recognition.arranged(state, event)
-    is_other = after.monitors != state.monitors
-    facts = tuple(recognition.listened(after, event.by, now)) if is_other else ()
-    return after, Effects(facts=facts, is_urgent=bool(facts))
+    if after.monitors == state.monitors or after.session is None:
+        return after, Effects()
+    session, said = _unsaid(after.session, "", now)
+    # What the lines before had missed, the new ones have not.
+    session = replace(
+        session,
+        missing_since={},
+        missing_until={},
+        implausible=frozenset(),
+        failed_cuffs=0,
+        cuff_up_since=None,
+    )
+    facts = (*recognition.listened(after, event.by, now), *said)
+    return replace(after, session=session), Effects(facts=facts, is_urgent=True)
+
+
+def _unsaid(
+    session: SessionState, monitor: str, at: datetime
+) -> tuple[SessionState, tuple[Remarked, ...]]:
+    """The session where ``monitor`` ("": each of the chair) is not heard, and so says nothing of
+    its values any more."""
+    over = {key: said for key, said in session.remarks.items() if monitor in ("", key[0])}
+    facts = tuple(
+        Remarked(session.opened.session, at, name, metric, "")
+        for (name, metric), remark in over.items()
+        if remark.recorded
+    )
+    left = {key: said for key, said in session.remarks.items() if key not in over}
+    return replace(session, remarks=left), facts
 
 
 def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
@@ -234,6 +260,10 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
         session, observations = _without_known_cuff(session, name, observations)
     state = _at_interval(state, event)
     beside: tuple[Observation, ...] = ()
+    late: tuple[Observation, ...] = ()
+    if _is_before_hand(state, event.monitor, observations):
+        late = tuple(obs for obs in observations if obs.metric in CUFF)
+        observations = tuple(obs for obs in observations if obs.metric not in CUFF)
     if event.monitor:
         observations, beside, given = chosen(
             *(state.monitors, state.given, state.shown_from, state.latest, name), observations
@@ -242,7 +272,7 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
         state = replace(state, given=given, shown_from={**state.shown_from, **sources})
     state = replace(state, latest={**state.latest, **{obs.metric: obs for obs in observations}})
     says = event.alarms is not None or event.is_cuff_up is not None
-    if session is None or not (observations or beside or says):
+    if session is None or not (observations or beside or late or says):
         return replace(state, session=session), Effects(points=observations)
     if event.is_cuff_up is not None:
         session = _with_cuff_up(session, event.is_cuff_up, event.at)
@@ -251,6 +281,9 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     # Its pulse may follow in a frame of its own: that is no cycle that failed.
     if any(obs.metric in PRESSURES for obs in cuff):
         session = after_cuff(session, cuff, state.latest, name)
+    if late:
+        session = replace(session, cuff_at={**session.cuff_at, name: late[0].observed_at})
+        beside = (*beside, *late)
     facts = [
         *_measured(session.opened.session, observations, name, is_beside=False),
         *_measured(session.opened.session, beside, name, is_beside=True),
@@ -259,6 +292,22 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     session, remarks = _remarked(session, said, name, event.at)
     facts += remarks
     return replace(state, session=session), Effects(facts=tuple(facts), points=observations)
+
+
+def _is_before_hand(state: ChairState, monitor: str, observations: Sequence[Observation]) -> bool:
+    """Whether the cuff reading among ``observations`` was taken before the pressure that somebody
+    entered by hand, which then is the one to act on.
+
+    A monitor whose line was out tells its last reading when it is back, and some say of an old one
+    only that it is older than a minute: what is older than the line is older than the hand.
+    """
+    taken_at = max((o.observed_at for o in observations if o.metric in CUFF), default=None)
+    hand = state.latest.get(Metric.NIBP_SYSTOLIC)
+    if taken_at is None or hand is None or hand.source is not Source.MANUAL:
+        return False
+    link = state.links.get(monitor) if monitor else state.link
+    is_from_before = link is not None and link.state is LinkState.LIVE and taken_at < link.at
+    return is_from_before or taken_at < hand.observed_at
 
 
 def _with_cuff_up(session: SessionState, is_up: bool, at: datetime) -> SessionState:
@@ -419,16 +468,8 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
         LinkChanged(session.opened.session, own.at, own.state, own.detail, own.monitor)
     ]
     if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
-        # Nor does its last remark: a monitor that is not heard says nothing.
-        for (name, metric), remark in session.remarks.items():
-            if own.monitor in ("", name) and remark.recorded:
-                facts.append(Remarked(session.opened.session, own.at, name, metric, ""))
-        heard = {
-            key: remark
-            for key, remark in session.remarks.items()
-            if own.monitor not in ("", key[0])
-        }
-        session = replace(session, remarks=heard)
+        session, said = _unsaid(session, own.monitor, own.at)
+        facts += said
     return replace(state, link=event, session=session), Effects(facts=tuple(facts))
 
 
@@ -454,6 +495,8 @@ def _commanded(state: ChairState, command: Command, now: datetime) -> tuple[Chai
         before, state = state, _folded(state, facts, now)
         order = _order_in(facts) or _cancel_of(before, facts, now)
         entered = [fact for fact in facts if isinstance(fact, Reading)]
+        if isinstance(command, RecordObservation):
+            state = replace(state, entered=state.entered | {command.command_id})
         cuff = by_hand.newest_cuff(before.session, entered) if before.session else ()
         return state, Effects(commit=(command, facts), points=cuff, order=order)
     return state, Effects(commit=(command, facts))
@@ -587,7 +630,7 @@ def _folded(state: ChairState, facts: Sequence[Fact], now: datetime) -> ChairSta
             state = recognition.bound_by(state, fact)
         elif isinstance(fact, SessionOpened):
             session = opened(fact, state.presets)
-            state = replace(state, left_at=None, by_hand={})
+            state = replace(state, left_at=None, by_hand={}, entered=frozenset())
             # The reading of whoever sat here before must not stand in this patient's tile.
             state = replace(
                 state,
@@ -598,6 +641,7 @@ def _folded(state: ChairState, facts: Sequence[Fact], now: datetime) -> ChairSta
             session = fold(session, fact)
             if isinstance(fact, PhaseChanged) and not fact.phase.is_in_chair:
                 session = None
+                state = replace(state, by_hand={}, entered=frozenset())
     entered = [fact for fact in facts if isinstance(fact, Reading)]
     return by_hand.taken(replace(state, session=session), entered, now)
 

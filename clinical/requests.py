@@ -124,7 +124,7 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
         case OrderCuff():
             return (_order_cuff(command, state, session, now),)
         case RecordObservation():
-            return _entered(command, session, now)
+            return _entered(command, state, session, now)
         case AnswerItem():
             return _answer(command, session, now)
         case SignStatement():
@@ -236,8 +236,10 @@ def _confirm_monitor(command: ConfirmMonitor, state: ChairState, now: datetime) 
 
 
 def _entered(
-    command: RecordObservation, session: SessionState, now: datetime
+    command: RecordObservation, state: ChairState, session: SessionState, now: datetime
 ) -> tuple[Reading, ...]:
+    if command.command_id in state.entered:
+        raise Refused("this is in force already, and waits for the record")
     try:
         return by_hand.readings_of(command, session, now)
     except by_hand.NotTaken as error:

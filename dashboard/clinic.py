@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,12 +54,14 @@ from storage.captures import Bounds, FlightRecorder
 from storage.database import migrate, open_database
 from storage.facts import newest_at, open_sessions
 from storage.hold import Hold
-from storage.identity import bound
+from storage.identity import bound, strangers
 from storage.observations import chair_points
 from storage.settings import put_setting, settings
 from storage.writer import StorageWriter
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CHAIRS, CAPTURE = "chairs", "capture"  # settings of the record
 CAPTURES = "captures"  # folder beside the record
@@ -206,14 +209,16 @@ class Clinic:
             log.warning(words, behind.total_seconds())
 
     def _states(self, chairs: Sequence[ChairConfig]) -> list[ChairState]:
-        """The chairs as they begin, with the devices that the record has bound to each."""
+        """The chairs as they begin, with the devices that the record has bound to each, and those
+        that it keeps out."""
         with self.database.reading() as db:
-            known = bound(db)
+            known, others = bound(db), strangers(db)
         return [
             replace(
                 chair_state(chair, self.config.is_simulated),
                 presets=self.shelf.presets(),
-                bound={name: of for (number, name), of in known.items() if number == chair.number},
+                bound=_at(chair, known),
+                heard=_at(chair, others),
             )
             for chair in chairs
         ]
@@ -413,6 +418,14 @@ class Clinic:
 def _shown_as(chair: ChairConfig) -> object:
     """What of a chair the engine knows; ports and speeds it does not."""
     return chair.name, bedside_monitors(chair)
+
+
+def _at(chair: ChairConfig, known: Mapping[tuple[int, str], T]) -> dict[str, T]:
+    """By its monitors, what is known of ``chair``."""
+    here = {each.monitor for each in chair.monitors}
+    return {
+        name: of for (number, name), of in known.items() if number == chair.number and name in here
+    }
 
 
 def _bounds(setting: object) -> Bounds | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from clinical.identity import Identity
+from clinical.links import Identified
 from clinical.record import ClockCompared, MonitorHeard, MonitorsArranged
 from storage.ledger import append, fields_of, key_of, rows_of
 from storage.models import ClockOffsetRow, MonitorIdentityRow, MonitorsArrangedRow
@@ -62,6 +63,18 @@ def bound(db: Session) -> Mapping[tuple[int, str], Identity]:
     )
     rows = db.scalars(select(table).where(col(table.fact_no).in_(newest)))
     return {(row.chair, row.monitor): Identity(row.model, row.serial, row.version) for row in rows}
+
+
+def strangers(db: Session) -> Mapping[tuple[int, str], Identified]:
+    """By chair and protocol's name, who was heard last where that was another device than the
+    chair's own, and nobody has confirmed it: a restart does not let it in."""
+    table = MonitorIdentityRow
+    newest = select(func.max(col(table.fact_no))).group_by(col(table.chair), col(table.monitor))
+    rows = db.scalars(select(table).where(col(table.fact_no).in_(newest), ~col(table.is_bound)))
+    return {
+        (row.chair, row.monitor): Identified(Identity(row.model, row.serial, row.version), row.at)
+        for row in rows
+    }
 
 
 def clocks(db: Session, *, session: UUID) -> list[ClockCompared]:

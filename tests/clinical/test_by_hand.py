@@ -8,13 +8,15 @@ import pytest
 
 from clinical.chair import ChairState, resumed
 from clinical.commands import Entered, RecordObservation
+from clinical.links import LinkState
+from clinical.monitor import Observed
 from clinical.phases import SessionPhase
 from clinical.picture import chair_view
 from clinical.ports import CommitResult
 from clinical.record import Reading
 from clinical.vitals import Metric, Source
 from clinical.what_if import course_of, replayed, replayed_plainly
-from tests.clinical.fakes import NURSE, SHORT, Bedside, at, started
+from tests.clinical.fakes import NURSE, SHORT, Bedside, at, seen, started
 
 
 def entries(chair: Bedside) -> list[Reading]:
@@ -93,7 +95,7 @@ def test_what_is_unusual_or_beyond_a_limit_is_asked_about_and_then_taken(values,
     assert question in outcome.missing
     assert entries(chair) == []
     assert chair.enter(is_sure=True, **values).kind.value == "done"
-    assert len(entries(chair)) == len(values)
+    assert {SHORT[name] for name in values} <= {each.observation.metric for each in entries(chair)}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,56 @@ def test_an_older_pressure_is_recorded_and_judges_nothing():
     chair.tick(121)
     assert "nibp_systolic high" not in chair.alarms
     assert chair.state.latest[Metric.NIBP_SYSTOLIC].value == 120
-    assert len(entries(chair)) == 2
+    assert len(entries(chair)) == 3
+
+
+def test_a_reading_from_before_the_line_was_out_does_not_undo_what_a_hand_entered():
+    chair = started(SessionPhase.INFUSING)
+    chair.cuff(60, 122, 80)
+    chair.link(100, LinkState.DISCONNECTED)
+    chair.now = at(300)
+    chair.enter(sys=200, dia=112, is_sure=True)
+    chair.tick(301)
+    chair.link(330, LinkState.LIVE)
+    # Taken at 200 s; a monitor that only says "older than a minute" dates it to 305 s.
+    for second in (200, 305):
+        frame = seen(second, reading=f"old{second}", sys=130, dia=82, mean=98)
+        chair.step(Observed(frame, at(331)), at(331))
+        assert chair.state.latest[Metric.NIBP_SYSTOLIC].value == 200
+        assert ("nibp_systolic high", "high") in chair.open()
+    beside = [f for f in chair.facts if isinstance(f, Reading) and f.is_beside]
+    assert len(beside) == 6
+    chair.cuff(400, 130, 82)
+    chair.tick(401)
+    assert ("nibp_systolic high", "high") not in chair.open()
+
+
+def test_the_mean_of_the_reading_before_does_not_outlive_it():
+    chair = started(SessionPhase.INFUSING)
+    chair.cuff(60, 175, 120, 140)
+    assert "nibp_mean high" in {name for name, _ in chair.open()}
+    chair.now = at(300)
+    assert chair.enter(sys=118, dia=76).kind.value == "done"
+    chair.tick(301)
+    assert "nibp_mean high" not in {name for name, _ in chair.open()}
+    assert chair.state.latest[Metric.NIBP_MEAN].value == 90
+
+
+def test_pressing_again_while_the_record_fails_enters_it_once():
+    chair = started(SessionPhase.INFUSING)
+    chair.now = at(60)
+    command = RecordObservation(
+        command_id=chair.new_id(),
+        by=NURSE,
+        chair=1,
+        values=(Entered(SHORT["rr"], 14),),
+        initials="AB",
+    )
+    chair.ask(command, CommitResult.FAILED)
+    chair.now = at(90)
+    outcome, _facts = chair.ask(command)
+    assert "in force already" in outcome.reason
+    assert len(entries(chair)) == 1
 
 
 def test_a_counted_rate_neither_alarms_nor_hides_that_the_monitors_own_is_gone():
@@ -193,6 +244,7 @@ def test_a_new_patient_has_nothing_by_hand():
     chair = started()
     chair.enter(rr=14)
     chair.phase(SessionPhase.ABORTED, "not well")
+    assert chair.state.by_hand == {}
     assert chair.start().kind.value == "done"
     assert chair.state.by_hand == {}
 

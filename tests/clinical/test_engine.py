@@ -485,6 +485,25 @@ def test_a_chair_that_is_there_or_not_there_is_said_to_be_so(room):
         room.engine.close_chair(9)
 
 
+def test_a_chair_that_could_not_be_closed_in_time_is_not_closed_later(room, monkeypatch):
+    monkeypatch.setattr("clinical.engine.FURNISHED_WITHIN_S", 0.0)
+    held, go_on = threading.Event(), threading.Event()
+
+    def stalled(*_args: object) -> None:
+        held.set()
+        assert go_on.wait(SOON_S)
+
+    room.feed.publish = stalled
+    room.see(1, hr=70)
+    assert held.wait(SOON_S)
+    with pytest.raises(ValueError, match="Vigil is busy"):
+        room.engine.close_chair(2)
+    room.feed.publish = lambda *_args: None
+    go_on.set()
+    room.settle()
+    assert list(room.engine.snapshot.chairs) == [1, 2]
+
+
 def test_a_chair_comes_before_the_start_too(make):
     room = make()
     room.engine.open_chair(ChairState(3, "Chair 3"))

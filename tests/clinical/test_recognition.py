@@ -13,10 +13,10 @@ from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState, resumed
 from clinical.identity import Identity
 from clinical.links import LinkState
-from clinical.monitor import SessionMonitor, Tick
+from clinical.monitor import Observed, SessionMonitor, Tick
 from clinical.phases import SessionPhase
 from clinical.picture import chair_view
-from clinical.recognition import Arranged, difference
+from clinical.recognition import Arranged, difference, strangers
 from clinical.record import (
     ClockCompared,
     Fact,
@@ -24,10 +24,11 @@ from clinical.record import (
     MonitorHeard,
     MonitorsArranged,
     Reading,
+    Remarked,
     Vitals,
 )
 from clinical.vitals import Metric
-from tests.clinical.fakes import NURSE, Bedside, at
+from tests.clinical.fakes import NURSE, Bedside, at, seen
 
 GE = BedsideMonitor("ge-dri", "GE", frozenset({Metric.HEART_RATE, Metric.SPO2, *Metric}), "capture")
 NELLCOR = BedsideMonitor("nellcor", "Nellcor", frozenset({Metric.SPO2}), "simulated")
@@ -172,7 +173,8 @@ def test_after_a_restart_the_alarm_stays_until_the_monitor_has_said_who_it_is():
     chair.says(10, OTHER)
     bound = chair.state.bound
     record = replace(chair.stored(), facts=tuple(of_session(chair)))
-    state, _gap = resumed(ChairState(1, "Chair 1", monitors=(GE,), bound=bound), record, at(30))
+    before = ChairState(1, "Chair 1", monitors=(GE,), bound=bound, heard=chair.state.heard)
+    state, _gap = resumed(before, record, at(30))
     again = Bedside(state, now=at(30))
     again.step(Tick(), at(31))
     assert ("CHECK DEVICE", "medium") in again.open()
@@ -227,6 +229,18 @@ def test_a_chair_gets_other_monitors_in_mid_session():
     assert chair.state.latest[Metric.HEART_RATE].value == 70
 
 
+def test_what_a_monitor_that_was_taken_away_said_of_its_values_goes_with_it():
+    chair = watched()
+    off = replace(seen(10, spo2=None)[0], remarks=("sensor off patient",))
+    for second in (10, 16):
+        chair.step(Observed((replace(off, observed_at=at(second)),), at(second)), at(second))
+    assert chair_view(chair.state, chair.now).remarks == ("SpO2: sensor off patient",)
+    chair.step(Arranged("Chair 1", (NELLCOR,), "ines"), at(20))
+    assert chair_view(chair.state, chair.now).remarks == ()
+    assert [f.text for f in chair.facts if isinstance(f, Remarked)] == ["sensor off patient", ""]
+    assert chair.session.missing_since == {}
+
+
 def test_a_new_name_alone_leaves_the_lines_as_they_are():
     chair = watched()
     link = chair.state.link
@@ -270,7 +284,10 @@ def test_no_value_of_a_device_that_nobody_let_in_is_recorded_whatever_happens(ev
                 chair.link(second, LinkState.LIVE)
             case "restarts":
                 record = replace(chair.stored(), facts=tuple(of_session(chair)))
-                again = ChairState(1, "Chair 1", monitors=(GE,), bound=chair.state.bound)
+                left = {} if not strangers(chair.state) else chair.state.heard
+                again = ChairState(
+                    1, "Chair 1", monitors=(GE,), bound=chair.state.bound, heard=left
+                )
                 chair.state, _gap = resumed(again, record, at(second))
                 # A device that is the own one says so again; a stranger is remembered.
                 heard = heard if own is not None and heard.is_other_than(own) else Identity()

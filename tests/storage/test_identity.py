@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from clinical.identity import Identity
+from clinical.links import Identified
 from clinical.record import ClockCompared
 from storage import facts, identity
 from storage.ledger import UnknownSession
@@ -37,6 +38,19 @@ def test_the_device_that_was_bound_last_belongs_to_the_chair(database):
         (2, "dinamap"): Identity("V100", "SN-9", "R1A"),
     }
     assert after_it == before | {(1, "dinamap"): Identity("V100", "SN-2", "R1A")}
+
+
+def test_another_device_that_nobody_confirmed_is_remembered_with_no_session_too(database):
+    own = heard(T0, "SN-1")
+    other = heard(after(5), "SN-2", session=None, is_bound=False)
+    record(database, opened(), own, other)
+    with database.reading() as db:
+        assert identity.strangers(db) == {
+            (1, "dinamap"): Identified(Identity("V100", "SN-2", "R1A"), after(5))
+        }
+    record(database, heard(after(9), "SN-2", by="kim"))
+    with database.reading() as db:
+        assert identity.strangers(db) == {}
 
 
 def test_no_device_belongs_to_a_chair_where_none_was_heard(database):
