@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from clinical.clock import Clock
@@ -18,7 +19,7 @@ from clinical.identity import Identity
 from clinical.vitals import Metric, Observation, unit_of
 from devices.ports import NotThere, OpenPort, Port, describe_loss, has_speed, open_port
 from devices.protocols.line import Garbled, LineSettings
-from devices.registry import PROTOCOLS, Message, ProtocolEntry, Talk
+from devices.registry import PROTOCOLS, Message, ProtocolEntry
 
 LONGEST_S = 20.0  # what is promised to whoever waits
 READ_WITHIN_S = 0.05
@@ -38,9 +39,12 @@ ANSWERS_WITHIN_S = {
     "dinamap": 1.3,
     "capnostream": 0.8,  # it is enabled twice a second
     "philips-intellivue": 2.5,  # asked again after 2 s: the first may only have ended an old one
-    "ge-dri": 5.5,  # its next record, where it keeps to the 5 s of its manual
+    "ge-dri": 6.5,  # asked in five ways, as below; then its next record, each 5 s by its manual
 }
 USUALLY_WITHIN_S = 2.0
+# Who does not answer so soon is asked what its protocol would ask after a long silence. A GE monitor
+# of an older level understands only another request, and each may come at any time (CI).
+IMPATIENT_AFTER_S = {"ge-dri": 1.2}
 # Once something was understood: for the record after it, for values and for the name.
 GOES_ON_S = 2.5
 
@@ -276,6 +280,50 @@ def detect(
         return listener.find(seconds)
 
 
+class _Conversation:
+    """What is said in one round, to a port that is open; nothing without ``entry``.
+
+    ``said`` is every word of it. A Talk that is hurried lives ``ahead`` of the clock from then on.
+    """
+
+    def __init__(self, port: Port, name: str, entry: ProtocolEntry | None, now_s: float) -> None:
+        self.said: list[bytes] = []
+        self._port = port
+        self._talk = entry.talk() if entry else None
+        self._decoder = entry.decoder() if entry else None
+        self._patience_s = IMPATIENT_AFTER_S.get(name, inf)
+        self._ahead_s = 0.0
+        self._said_s = now_s
+        if self._talk is not None:
+            self._say(self._talk.opening(now_s), now_s)
+
+    def goes_on(self, data: bytes, now_s: float) -> None:
+        """Say what ``data`` (b"": nothing came) and the passing of time ask for."""
+        if self._talk is None or self._decoder is None:
+            return
+        found = self._decoder.feed(data)
+        good = [each for each in found if not isinstance(each, Garbled)]
+        said = b"".join(self._talk.heard(each, now_s + self._ahead_s) for each in good)
+        if data:
+            self._patience_s = inf
+        due, next_s = self._talk.due(now_s + self._ahead_s)
+        if not due and now_s - self._said_s >= self._patience_s and next_s < inf:
+            self._ahead_s = next_s - now_s
+            due, _ = self._talk.due(next_s)
+        self._say(said + due, now_s)
+
+    def ends(self) -> None:
+        if self._talk is not None:
+            with suppress(OSError):
+                self._say(self._talk.closing(), self._said_s)
+
+    def _say(self, words: bytes, now_s: float) -> None:
+        if words:
+            self._port.write(words)
+            self.said.append(words)
+            self._said_s = now_s
+
+
 class _Listener:
     """The one thing here that waits: a port, opened anew where the line is to be set anew."""
 
@@ -351,40 +399,29 @@ class _Listener:
         self._tell(f"Asking as {title}{where}." if title else f"Listening{where}.")
         # A port without a speed stays open: a socket's other end may take us once only.
         port = self._opened(each.settings) if is_settable or self._port is None else self._port
-        heard, said, found = bytearray(), list[bytes](), tuple[Evidence, ...]()
-        talk = self._entries[each.asks].talk() if each.asks else None
-        decoder = self._entries[each.asks].decoder() if each.asks else None
-
-        def say(words: bytes) -> None:
-            if words:
-                port.write(words)
-                said.append(words)
-
+        heard, found = bytearray(), tuple[Evidence, ...]()
         now_s = self._clock.monotonic()
         until_s, is_longer = now_s + window_s, False
+        entry = self._entries[each.asks] if each.asks else None
+        talked: _Conversation | None = None
         try:
-            if talk is not None:
-                say(talk.opening(now_s))
+            talked = _Conversation(port, each.asks, entry, now_s)
             while now_s < until_s and len(heard) < MOST_BYTES and not _is_all(found, self._entries):
                 data = port.read()
                 now_s = self._clock.monotonic()
+                heard += data
                 if data:
-                    heard += data
-                    if talk is not None and decoder is not None:
-                        say(_answers(talk, decoder.feed(data), now_s))
-                    theirs = without_echo(bytes(heard), said)
+                    theirs = without_echo(bytes(heard), talked.said)
                     found = judge(theirs, each.names, self._entries, self._clock.now())
                     if not is_longer and (found or self._is_promising(theirs, each)):
                         until_s, is_longer = max(until_s, now_s + GOES_ON_S), True
-                if talk is not None:
-                    say(talk.due(now_s)[0])
+                talked.goes_on(data, now_s)
         except OSError as error:
             raise NotThere(describe_loss(self._name)) from error
         finally:
-            if talk is not None:
-                with suppress(OSError):
-                    say(talk.closing())
-        theirs = without_echo(bytes(heard), said)
+            if talked is not None:
+                talked.ends()
+        theirs = without_echo(bytes(heard), talked.said)
         self._is_echo = self._is_echo or (bool(heard) and not theirs)
         self._tried.append(Tried(settings, title, len(heard)))
         if len(heard) > len(self._most):
@@ -426,10 +463,6 @@ class _Listener:
             is_talking=is_talking,
             is_echo=self._is_echo,
         )
-
-
-def _answers(talk: Talk, found: Sequence[Message | Garbled], now_s: float) -> bytes:
-    return b"".join(talk.heard(each, now_s) for each in found if not isinstance(each, Garbled))
 
 
 def _is_all(found: Sequence[Evidence], entries: Mapping[str, ProtocolEntry]) -> bool:

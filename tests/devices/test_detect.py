@@ -19,6 +19,7 @@ from devices.ports import describe_open_error
 from devices.protocols.line import LineSettings
 from devices.protocols.philips_intellivue import RELEASE
 from devices.registry import PROTOCOLS
+from simulators import ge_dri
 from simulators.patient import Patient
 from simulators.registry import MONITORS
 from simulators.scenario import named
@@ -99,8 +100,11 @@ class Ward:
         return found
 
 
+SHOWING = Patient(named("capnography")).at
+
+
 def simulated(name):
-    return MONITORS[name].make(Patient(named("capnography")).at, START.timestamp())
+    return MONITORS[name].make(SHOWING, START.timestamp())
 
 
 SET_TO = [
@@ -131,6 +135,15 @@ TELLS_LATER = {"nellcor"}  # in a heading, every so many lines
 def test_a_monitor_that_was_set_otherwise_is_found_too(name, settings):
     found = Ward(simulated(name), settings).detect(seconds=40.0)
     assert (found.name, found.settings) == (name, settings)
+
+
+@pytest.mark.parametrize("level", [4, 7, 10])
+def test_a_ge_monitor_that_keeps_to_its_5_s_or_is_old_is_found_within_20_s_too(level):
+    """It does not answer the first request at all, and Talk gives it 10 s for that."""
+    monitor = ge_dri.Monitor(SHOWING, begin_unix_s=START.timestamp(), level=level, min_interval_s=5)
+    ward = Ward(monitor, PROTOCOLS["ge-dri"].settings)
+    assert ward.detect().name == "ge-dri"
+    assert ward.clock.monotonic() - 100.0 < 20.0
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
