@@ -481,6 +481,7 @@ class Talk:
             self._who_tries -= 1
             self._who_s = now_s + WHO_EVERY_S if self._who_tries else inf
             said, self._is_asked_again = ENABLE, True
+            self._active_s = now_s + ACTIVE_EVERY_S  # it has heard from us
         elif now_s >= self._active_s:
             said, self._active_s = LINK_IS_ACTIVE, now_s + ACTIVE_EVERY_S
         return said, min(self._enable_s, self._active_s, self._who_s)
