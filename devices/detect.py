@@ -42,8 +42,8 @@ ANSWERS_WITHIN_S = {
     "ge-dri": 6.5,  # asked in five ways, as below; then its next record, each 5 s by its manual
 }
 USUALLY_WITHIN_S = 2.0
-# Who does not answer so soon is asked what its protocol would ask after a long silence. A GE monitor
-# of an older level understands only another request, and each may come at any time (CI).
+# Who does not answer so soon is asked what its protocol would ask after a long silence. An older
+# GE monitor understands only another request than the first, and each may come at any time (CI).
 IMPATIENT_AFTER_S = {"ge-dri": 1.2}
 # Once something was understood: for the record after it, for values and for the name.
 GOES_ON_S = 2.5
