@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 MONITORS = (("ge-dri",),)  # at each chair; begun again where there are more chairs
 REMEMBERED = "demo.json"  # in a demo's folder: what the next start goes on from
-OWN_FILES = (REMEMBERED, "vigil.sqlite*", "monitor-*")
+OWN_FILES = (REMEMBERED, "vigil.sqlite*", "monitor-*", "captures/*")
 HOST = "127.0.0.1"
 ACCOUNTS = {"nurse": Role.NURSE, "clinician": Role.CLINICIAN, "director": Role.DIRECTOR}
 REST = timedelta(minutes=12)  # before an infusion the patient rests for so long
