@@ -7,7 +7,12 @@ import threading
 
 import pytest
 
+from devices.registry import PROTOCOLS
 from tests.soak.lines import MAY_GROW_MIB, SIZES, Run, soak
+
+
+def test_every_monitor_of_the_registry_is_in_it():
+    assert set(SIZES) == set(PROTOCOLS)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
