@@ -130,7 +130,7 @@ def plan(entries: Mapping[str, ProtocolEntry], is_settable: bool) -> tuple[Round
 
 def _listening(entries: Mapping[str, ProtocolEntry], is_settable: bool) -> list[Round]:
     window_s = AND_A_BIT_S + max(
-        (each.settings.interval_s for each in entries.values() if _is_silent(each)), default=1.0
+        (each.settings.interval_s for each in entries.values() if _talks_unasked(each)), default=1.0
     )
     if not is_settable:
         (first, *_) = entries.values()
@@ -152,7 +152,9 @@ def _asking(
     entries: Mapping[str, ProtocolEntry], is_settable: bool, any_settings: LineSettings
 ) -> list[Round]:
     usual, other = [], []
-    asked = [each for each in entries.items() if each[1].is_harmless and not _is_silent(each[1])]
+    asked = [
+        each for each in entries.items() if each[1].is_harmless and not _talks_unasked(each[1])
+    ]
     for name, entry in sorted(asked, key=lambda each: _turn(*each)):
         own = as_set(entry.settings) if is_settable else any_settings
         first = Round(own, (name,), _answers_within_s(name), name)
@@ -172,13 +174,13 @@ def _answers_within_s(name: str) -> float:
     return ANSWERS_WITHIN_S.get(name, USUALLY_WITHIN_S)
 
 
-def _is_silent(entry: ProtocolEntry) -> bool:
+def _talks_unasked(entry: ProtocolEntry) -> bool:
     """Whether the monitor talks unasked: then nothing is ever said to it."""
     return not entry.talk().opening(0.0)
 
 
 def _streams(entries: Mapping[str, ProtocolEntry], names: Iterable[str]) -> int:
-    return sum(_is_silent(entries[name]) for name in names)
+    return sum(_talks_unasked(entries[name]) for name in names)
 
 
 def as_set(settings: LineSettings) -> LineSettings:
