@@ -26,8 +26,9 @@ from sqlalchemy.exc import DBAPIError
 from clinical.vitals import unit_of
 from dashboard.alarm_log import RECORD
 from dashboard.clock import SteadyClock
+from dashboard.line_replay import entries_of, line_of
 from dashboard.presets import Shelf
-from dashboard.replay import Verdict, entries_of, line_of, replay_session
+from dashboard.replay import Verdict, replay_session
 from devices.link import Frame
 from storage.capture_file import NoCapture, Received, ended_at, header_of
 from storage.captures import FOLDER, LINE, Piece, pieces

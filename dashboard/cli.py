@@ -145,8 +145,6 @@ def run(config: ConfigFile) -> None:
     from devices.ports import list_ports
 
     settings = _config(config, found := list_ports())
-    for warning in passing(settings.chairs, found):
-        typer.echo(f"vigil: {warning}", err=True)
     with _until_stopped():
         from dashboard.clinic import Clinic
         from dashboard.clock import SteadyClock
@@ -158,6 +156,8 @@ def run(config: ConfigFile) -> None:
             _fail(f"{busy}; choose another in {config}", 1)
         with _opening(settings):
             clinic = Clinic(settings, SteadyClock())
+        for warning in passing(settings.chairs, found):
+            typer.echo(f"vigil: {warning}", err=True)
         try:
             clinic.start()
             serve(clinic, listener, lambda: typer.echo(f"Vigil: {url_of(listener)}"))
@@ -438,7 +438,7 @@ def capture_replay(
     import json
 
     from dashboard import captures as kept
-    from dashboard.replay import NotCaptured
+    from dashboard.line_replay import NotCaptured
 
     if bool(files) == bool(session):
         _fail("expected files, or --session and no files")

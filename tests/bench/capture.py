@@ -12,7 +12,7 @@ from clinical.chair import ChairState
 from clinical.monitor import Observed
 from devices.registry import PROTOCOLS
 from storage.captures import FlightRecorder
-from tests.bench.report import Options, Row, Table
+from tests.bench.report import Options, Row, Table, medians
 from tests.bench.wires import HOUR_S, reads
 
 BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -33,7 +33,10 @@ class _Clock:
 
 
 def capture(options: Options, length_s: float = HOUR_S) -> list[Row]:
-    return [{"": name, **_figures(name, length_s)} for name in PROTOCOLS]
+    return [
+        {"": name, **medians([_figures(name, length_s) for _ in range(options.repeats)])}
+        for name in PROTOCOLS
+    ]
 
 
 def _figures(monitor: str, length_s: float) -> Row:

@@ -14,7 +14,7 @@ from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from clinical.monitor import Tick
 from dashboard.captures import STAMP
 from dashboard.cli import app
-from dashboard.replay import LineReplay
+from dashboard.line_replay import LineReplay
 from devices.link import Frame, SerialLink
 from devices.registry import PROTOCOLS
 from simulators.run import simulate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from clinical.vitals import Metric
 from dashboard.captures import judged
+from storage.capture_file import Blocks, packed, read
 from storage.captures import pieces
 from storage.database import open_database
 from tests.dashboard.a_line import Bedside, RunningClock, config_in, lived
@@ -73,6 +75,10 @@ def verdict_on(config):
     return judged(config.data, "1")
 
 
+def nothing(_bedside: Bedside) -> None:
+    """The script ends a little later."""
+
+
 START = asks(StartSession, patient="KL")
 VISIT = [
     (20, START),
@@ -89,7 +95,7 @@ VISIT = [
     (400, sees_all),
     (460, phase(SessionPhase.RECOVERY)),
     (480, phase(SessionPhase.ABORTED, "left with her sister")),
-    (485, lambda _bedside: None),
+    (485, nothing),
 ]
 
 
@@ -105,21 +111,40 @@ def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_p
 
 def test_a_session_that_outlived_a_restart_is_replayed_over_it(tmp_path):
     config, clock = config_in(tmp_path), RunningClock()
-    before = [*VISIT[:4], (100, lambda _bedside: None)]
+    before = [*VISIT[:4], (100, nothing)]
     lived(config, Bedside(clock, before))
     clock.pass_s(20)
-    after = [(200, sees_all), (300, phase(SessionPhase.ABORTED, "left")), (305, START)]
+    after = [(200, sees_all), (300, phase(SessionPhase.ABORTED, "left")), (302, nothing)]
     lived(config, Bedside(clock, after))
     verdict = verdict_on(config)
     assert verdict.differences == ()
     assert verdict.notes == ()
 
 
+def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written_is_no_difference(
+    tmp_path,
+):
+    config, clock = config_in(tmp_path), RunningClock()
+    lived(config, Bedside(clock, [*VISIT[:4], (100, nothing)]))
+    for piece in pieces(config.data / "captures"):
+        entries = [*read(piece.file)]
+        left = [entry for entry in entries if entry.at < entries[-1].at - timedelta(seconds=2)]
+        made = Blocks(piece.header)
+        written = made.block(b"".join(map(packed, left)), is_new_minute=True)
+        piece.file.write_bytes(made.begin + written)
+    clock.pass_s(5)
+    lived(config, Bedside(clock, [(300, phase(SessionPhase.ABORTED, "left")), (302, nothing)]))
+    verdict = verdict_on(config)
+    assert verdict.differences == ()
+    assert [note for note in verdict.notes if "later than the capture" in note]
+    assert verdict.observations > 500
+
+
 def test_two_monitors_at_one_chair_are_replayed_in_the_order_in_which_they_were_heard(tmp_path):
     config, clock = config_in(tmp_path, "ge-dri", "masimo-ascii1"), RunningClock()
     script = [*VISIT[:3], (90, puts(is_unplugged=True)), (105, puts(is_unplugged=False))]
-    script += [(150, phase(SessionPhase.ABORTED, "left")), (155, START)]
-    beside = Bedside(clock, [(1e9, START)], monitor="masimo-ascii1", is_time=False)
+    script += [(150, phase(SessionPhase.ABORTED, "left")), (152, nothing)]
+    beside = Bedside(clock, [(1e9, nothing)], monitor="masimo-ascii1", is_time=False)
     lived(config, Bedside(clock, script), beside)
     verdict = verdict_on(config)
     assert verdict.differences == ()
@@ -128,11 +153,11 @@ def test_two_monitors_at_one_chair_are_replayed_in_the_order_in_which_they_were_
 
 def test_what_was_changed_in_the_record_or_in_the_capture_is_found(tmp_path):
     config = config_in(tmp_path)
-    script = [*VISIT[:3], (100, phase(SessionPhase.ABORTED, "left")), (105, START)]
+    script = [*VISIT[:3], (100, phase(SessionPhase.ABORTED, "left")), (102, nothing)]
     lived(config, Bedside(RunningClock(), script))
     database = open_database(config.database_url)
     with database.engine.connect() as db:
-        t_ms = db.exec_driver_sql("select max(t_ms) from vital where heart_rate > 0").scalar()
+        t_ms = db.exec_driver_sql("select max(t_ms) from vital where session_id = 1").scalar()
         for (name,) in db.exec_driver_sql(
             "select name from sqlite_master where type = 'trigger' and tbl_name = 'vital'"
         ).all():
