@@ -227,6 +227,7 @@ class DisplayedValues:
     offset: int
     number: int
     level: int
+    plug_id: int
     cuff: CuffNews
     measurement_id: str | None  # of a reading, else None
     others: tuple[str, ...]
@@ -331,7 +332,7 @@ class Decoder:
         if (summed := sum(record) % CHECKSUM_MODULO) != sent:
             reason = f"checksum {sent:02X}, expected {summed:02X}"
             return Garbled(piece, reason, self._pieces.offset)
-        length, number, level, _, _, _, _, _, main_type, *sr_desc = HEADER.unpack_from(record)
+        length, number, level, plug_id, _, _, _, _, main_type, *sr_desc = HEADER.unpack_from(record)
         if length != len(record):
             reason = f"{len(record)} bytes, the header says {length}"
             return Garbled(piece, reason, self._pieces.offset)
@@ -362,14 +363,14 @@ class Decoder:
         names = _other_values(record, basic_at)
         if others:
             names += tuple(others)
-        return self._displayed(number, level, BASIC_CLASS.unpack_from(record, basic_at), names)
-
-    def _displayed(
-        self, number: int, level: int, values: tuple[int, ...], others: tuple[str, ...]
-    ) -> DisplayedValues:
-        """Add to the basic ``values`` what is new of the cuff."""
+        values = BASIC_CLASS.unpack_from(record, basic_at)
         offset = self._pieces.offset
-        sent = DisplayedValues(offset, number, level, CuffNews.NONE, None, others, *values)
+        return self._with_news(
+            DisplayedValues(offset, number, level, plug_id, CuffNews.NONE, None, names, *values)
+        )
+
+    def _with_news(self, sent: DisplayedValues) -> DisplayedValues:
+        """Add to what was ``sent`` what is new of the cuff."""
         if not _is_active(sent.nibp_status):
             return sent
         pressures = (sent.nibp_systolic, sent.nibp_diastolic, sent.nibp_mean)
@@ -581,17 +582,20 @@ def translate(message: Message, observed_at: datetime) -> list[Observation]:
 
 
 def identity(message: Message) -> Identity | None:
-    """The level of the interface, which comes with the software: all that a record says.
+    """The header's plug id as the serial number, and the level of the interface as the version.
 
-    Neither model nor serial number stands in any. The header's plug id is no such number: it is
-    that of the network's socket, and 0 on a monitor without network (captures).
+    CI has the plug id as that of the sending monitor. It is 0, which is none, on one without a
+    network (captures). It may belong to the socket rather than to the device: a change of it is
+    worth a look either way. No record tells the model.
     """
-    return _of_level(message.level) if message.level else None  # 0: our own words, come back
+    if not isinstance(message, DisplayedValues):
+        return None
+    return _sender(message.plug_id, message.level)
 
 
-@lru_cache(maxsize=256)
-def _of_level(level: int) -> Identity:
-    return Identity(version=f"DRI level {level}")
+@lru_cache(maxsize=64)
+def _sender(plug_id: int, level: int) -> Identity:
+    return Identity(serial=str(plug_id) if plug_id else "", version=f"DRI level {level}")
 
 
 def unknown(message: Message) -> tuple[str, ...]:

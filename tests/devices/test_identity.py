@@ -91,9 +91,9 @@ MODEL = philips.attribute(0x0928, labels("Philips", "M8000"))
 SYSTEM = philips.attribute(0x0984, bytes.fromhex("0006 0009FB010203"))
 
 IDENTITIES = [
-    # Record header, offset 3; plug id and time are nobody's number.
+    # Record header: 3 level, 4 plug id, which is 0 without a network.
     ("ge-dri", ge.WORKED, [Identity(version="DRI level 10")]),
-    ("ge-dri", ge.frame({2: 0x087E, 4: 4711}), [Identity(version="DRI level 8")]),
+    ("ge-dri", ge.frame({2: 0x087E, 4: 4711}), [Identity(serial="4711", version="DRI level 8")]),
     # MDS create event: 0928 model, 0984 system id.
     (
         "philips-intellivue",
