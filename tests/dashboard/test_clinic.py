@@ -43,9 +43,10 @@ NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)  # a_clinic's
 DIRECTOR = Actor("ines", "Inés Prado", Role.DIRECTOR)
 SPEAKS_EVERY_S = 0.02
 
-NONIN, MASIMO = "/dev/fake/nonin", "/dev/fake/masimo"
+NONIN, OTHER, MASIMO = "/dev/fake/nonin", "/dev/fake/other", "/dev/fake/masimo"
 SAYS = {
     NONIN: b"SPO2=062 HR=072\r\n",  # an alarm at once in an infusion
+    OTHER: b"SPO2=097 HR=055\r\n",
     MASIMO: b"03/14/26 12:00:00 SN=0000056661 SPO2=098% BPM=064 PI=03.60% SPCO=--.-% SPMET=--.-% "
     b"DESAT=-- PIDELTA=+-- ALARM=0000 EXC=000000\r\n",
 }
@@ -62,11 +63,13 @@ class Adapters:
         self.says = dict(SAYS)
         self.opened: Counter[str] = Counter()
         self.busy: set[str] = set()
+        self.clashes = 0
 
     def open(self, text: str, settings: LineSettings, read_within_s: float) -> Adapter:
         if text not in self.says:
             raise OSError(errno.ENOENT, "no such port")
         if text in self.busy:
+            self.clashes += 1
             raise OSError(errno.EBUSY, "two lines on one port")
         self.busy.add(text)
         self.opened[text] += 1
@@ -220,6 +223,21 @@ def test_a_chair_with_a_patient_stays_and_may_get_another_monitor(clinic: Runnin
 
     until(lambda: len(arranged()) == 2, "the session's record of its monitors")
     assert {row.by for row in arranged()} == {"ines"}
+
+
+def test_two_chairs_swap_their_ports_at_once(clinic: Running):
+    other = ChairConfig(2, "Middle", (MonitorConfig("nonin-ascii", OTHER),))
+    clinic.start(LEFT, other)
+    until(lambda: clinic.is_live(1) and clinic.is_live(2), "both chairs live")
+    swapped = (replace(LEFT, monitors=other.monitors), replace(other, monitors=LEFT.monitors))
+    assert clinic.core.rearrange(swapped, DIRECTOR) is None
+
+    def spo2(chair: int) -> float | None:
+        latest = clinic.view(chair).latest.get(Metric.SPO2)
+        return latest and latest.value
+
+    until(lambda: (spo2(1), spo2(2)) == (97, 62), "each chair with the other's values")
+    assert clinic.adapters.clashes == 0
 
 
 def test_what_cannot_be_changes_nothing(clinic: Running, monkeypatch: pytest.MonkeyPatch):
