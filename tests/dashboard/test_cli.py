@@ -219,9 +219,9 @@ def test_decode_reads_a_real_capture(shared: Path):
 def test_decode_reads_standard_input(wire: bytes):
     result = said("decode", "ge-dri", "-", stdin=wire)
     assert result.exit_code == 0
-    count, *_ = result.stderr.splitlines()
+    count, *more = result.stderr.splitlines()
     assert count == f"120 frames, 0 garbled, {len(wire)} bytes"
-    assert "\nfrom: version DRI level " in result.stderr
+    assert more[0].startswith("from: ")
     assert {tuple(json.loads(line)) for line in result.stdout.splitlines()} == {tuple(KEYS)}
 
 
