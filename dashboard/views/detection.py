@@ -44,9 +44,10 @@ def found(detection: Detection, port: str, can_add: bool) -> list[Component]:
         className="button",
         **{"data-monitor": detection.name, "data-baud": speed},
     )
-    says = detection.identity.words if detection.identity else "nothing of itself"
+    identity = detection.identity
+    is_named = identity is not None and (identity.model or identity.serial)
     rows = [
-        ("It says it is", says),
+        ("It says it is", identity.words if identity is not None and is_named else "not told"),
         ("Line", str(detection.settings or "")),
         ("Sends", values(detection.observations) or "no value yet"),
         ("Not read", ", ".join(detection.unknown)),

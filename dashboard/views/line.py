@@ -56,7 +56,7 @@ def who(
     if view is not None and each.monitor in view.strangers:
         stranger, bound = view.strangers[each.monitor], view.bound.get(each.monitor)
         said.append(_stranger(chair, stranger, bound))
-    elif report is not None and report.identity is not None:
+    elif report and report.identity and (report.identity.model or report.identity.serial):
         said.append(html.P(f"It says it is {_whole(report.identity)}.", className="dim"))
     return said
 

@@ -383,6 +383,7 @@ def _moves(name: str, others: Sequence[ChairConfig]) -> Panel:
                 label="Move to",
                 placeholder="Another chair" if others else "There is no other chair",
                 data=choices,
+                allowDeselect=False,
                 disabled=not others,
             )
         ]
@@ -545,6 +546,7 @@ def _monitor_fields(seen: Seen) -> list[Component]:
             id=ids.monitor_field("chair", about),
             label="Chair",
             data=choices_of_chairs(seen.chairs),
+            allowDeselect=False,
         ),
         dmc.TextInput(
             id=ids.monitor_field("baud", about),
@@ -558,6 +560,7 @@ def _monitor_fields(seen: Seen) -> list[Component]:
             label="Monitor",
             data=[{"value": name, "label": entry.title} for name, entry in PROTOCOLS.items()],
             searchable=True,
+            allowDeselect=False,
             className="wide",
         ),
         dmc.Select(

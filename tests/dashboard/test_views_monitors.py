@@ -246,6 +246,8 @@ def test_a_line_says_that_it_only_listens_and_why_it_is_down():
 def test_who_is_at_the_line_and_who_should_be():
     heard = replace(REPORT, identity=Identity("S/5", "63", "L-04"))
     assert "It says it is S/5, no. 63, software L-04." in page(seen(reports={(1, "ge-dri"): heard}))
+    nameless = replace(REPORT, identity=Identity(version="L-04"))
+    assert "It says it is" not in page(seen(reports={(1, "ge-dri"): nameless}))
     other = replace(
         CHAIR,
         strangers={"ge-dri": Identity("S/5", "63")},
