@@ -158,9 +158,15 @@ def run(config: ConfigFile) -> None:
             clinic = Clinic(settings, SteadyClock())
         for warning in passing(settings.chairs, found):
             typer.echo(f"vigil: {warning}", err=True)
+
+        def ready() -> None:
+            typer.echo(f"Vigil: {url_of(listener)}")
+            if not clinic.chairs:
+                typer.echo("No chairs yet: a director or clinician adds them under Monitors.")
+
         try:
             clinic.start()
-            serve(clinic, listener, lambda: typer.echo(f"Vigil: {url_of(listener)}"))
+            serve(clinic, listener, ready)
         finally:
             clinic.stop()
 
