@@ -30,8 +30,9 @@ from dashboard.line_replay import entries_of, line_of
 from dashboard.presets import Shelf
 from dashboard.replay import Verdict, replay_session
 from devices.link import Frame
+from storage.capture_bounds import Piece, pieces
 from storage.capture_file import NoCapture, Received, ended_at, header_of
-from storage.captures import FOLDER, LINE, Piece, pieces
+from storage.captures import FOLDER, LINE
 from storage.database import open_database
 from storage.sessions import find_session, opened_of
 

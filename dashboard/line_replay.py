@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from devices.link import Frame, SerialLink
 from devices.registry import PROTOCOLS, ProtocolEntry
+from storage.capture_bounds import Piece
 from storage.capture_file import (
     Asked,
     Closed,
@@ -25,7 +26,6 @@ from storage.capture_file import (
     Told,
     read,
 )
-from storage.captures import Piece
 
 Word = LinkEvent | Identified | ClockRead
 Said = Frame | Word

@@ -56,17 +56,10 @@ from dashboard.line_replay import NotCaptured, Said, Word, entries_of, line_of
 from devices.link import Frame
 from storage import facts as rare
 from storage import observations
+from storage.capture_bounds import Piece
 from storage.capture_file import Chair, Damaged, Missed, Stepped
-from storage.captures import (
-    AT_ONCE,
-    LINE,
-    ON_DISK,
-    RULES,
-    Piece,
-    monitors_of,
-    session_in,
-    state_of,
-)
+from storage.capture_steps import AT_ONCE, ON_DISK, monitors_of, session_in, state_of
+from storage.captures import LINE, RULES
 from storage.database import Database, migrate, open_database
 from storage.ledger import key_of
 from storage.observations import t_ms

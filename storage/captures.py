@@ -14,86 +14,52 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, BinaryIO, NamedTuple
-from uuid import UUID, uuid4
+from typing import BinaryIO, NamedTuple
+from uuid import uuid4
 
-from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState
 from clinical.clock import Clock
-from clinical.commands import Command
-from clinical.identity import Identity
-from clinical.links import ClockRead, Identified, LinkEvent, LinkState
-from clinical.monitor import Committed, Event, Observed, is_at_once
-from clinical.ports import CommitResult, RecorderState
-from clinical.recognition import Arranged
-from clinical.vitals import Metric
+from clinical.links import LinkState
+from clinical.monitor import Event
+from storage.capture_bounds import PIECE_LASTS, Bounds, beyond, pieces
 from storage.capture_file import (
-    MAGIC,
     SUFFIX,
     Asked,
     Blocks,
-    Chair,
     Closed,
     Entry,
     Header,
     Missed,
-    NoCapture,
     Opened,
     Received,
     Sent,
-    Stepped,
     Told,
-    header_of,
     packed,
 )
+from storage.capture_steps import chair_of, step_of
 
 log = logging.getLogger(__name__)
 
 FOLDER = "captures"  # in the folder of the record
 SETTING = "capture"  # of the clinic's settings
 LINE, RULES = "line", "rules"
-AT_ONCE, ON_DISK = "AtOnce", "OnDisk"  # steps that brought the facts of a command
 
 QUEUE_MAX = 20_000  # entries; nine lines that bring 50 a second leave a disk 40 s
 WRITE_EVERY_S = 1.0
 TRY_AGAIN_S = 10.0
 TIDY_EVERY_S = 60.0
 MINUTE = timedelta(minutes=1)  # how long a stream of a file lasts, and what a damaged byte costs
-PIECE_LASTS = timedelta(hours=1)
 PIECE_BYTES = 64 << 20  # before compression
 WAIT_AT_END_S = 5.0
-MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much is kept: whichever is reached first. The newest file of a line is never deleted."""
-
-    days: float = 30
-    mib: float = 2048
-
-    @classmethod
-    def of(cls, setting: object) -> Bounds:
-        """As the clinic set them. Raises ValueError, saying what was expected."""
-        expected = f'expected {{"days": 1 to 3650, "mib": 16 to 1048576}}, got {setting!r}'
-        if not isinstance(setting, Mapping) or not setting.keys() <= {"days", "mib"}:
-            raise ValueError(expected)
-        usual = cls()
-        days, mib = setting.get("days", usual.days), setting.get("mib", usual.mib)
-        for value, low, high in ((days, 1, 3650), (mib, 16, 1_048_576)):
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not low <= value <= high:
-                raise ValueError(expected)
-        return cls(days, mib)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +319,7 @@ class _Stream:
     def add(self, entry: Entry, state: ChairState | None) -> None:
         if isinstance(entry, Missed):
             self.missed += entry.count
+            log.warning("%d entries of a capture are lost: %s", entry.count, entry.reason)
         self._waiting.append((entry, state))
 
     def note_overflow(self, now: datetime) -> None:
@@ -441,186 +408,3 @@ def _name(header: Header) -> str:
     started = f"{header.started_at:%Y%m%dT%H%M%SZ}"
     ids = "".join(each if each.isalnum() else "-" for each in header.ids)
     return f"{started}_chair-{header.chair}_{what}_{ids}_{header.piece:04d}{SUFFIX}"
-
-
-# --- what the engine did ----------------------------------------------------------------------
-
-
-def step_of(event: Event, now: datetime) -> Entry:
-    """``event`` as a file has it. What a command asked for, and what came of it, the record has."""
-    what = type(event).__name__
-    match event:
-        case Observed():
-            return Stepped(what, now, event.at, event.monitor, {"interval_s": event.interval_s})
-        case LinkEvent():
-            more: dict[str, Any] = {"state": event.state.value, "detail": event.detail}
-            return Stepped(what, now, event.at, event.monitor, more)
-        case Identified():
-            return Stepped(what, now, event.at, event.monitor, asdict(event.identity))
-        case ClockRead():
-            return Stepped(what, now, event.at, event.monitor, {"offset_s": event.offset_s})
-        case RecorderState():
-            return Stepped(what, now, more={"is_recording": event.is_recording})
-        case Arranged():
-            plain = {"name": event.name, "monitors": [_monitor(m) for m in event.monitors]}
-            return Chair({"arranged": plain | {"by": ""}}, now)
-        case Committed():
-            is_news = event.result is CommitResult.COMMITTED and not is_at_once(event.command)
-            if is_news and event.facts:
-                return Stepped(ON_DISK, now, _time_of(event.facts[0]))
-        case Command():
-            if is_at_once(event):
-                return Stepped(AT_ONCE, now, now)
-        case _ if what == "Overrun":
-            return Stepped(what, now)
-    return Stepped("Tick", now)
-
-
-def _time_of(fact: Any) -> datetime | None:
-    at: datetime | None = getattr(fact, "at", None)
-    return at
-
-
-def chair_of(state: ChairState, at: datetime) -> Chair:
-    """The chair but for what was measured and the session in it, which the record has."""
-    return Chair(
-        {
-            "name": state.name,
-            "is_simulated": state.is_simulated,
-            "interval_s": state.interval_s,
-            "is_recording": state.is_recording,
-            "monitors": [_monitor(each) for each in state.monitors],
-            "link": state.link and _link(state.link),
-            "links": {name: _link(link) for name, link in state.links.items()},
-            "bound": {name: asdict(identity) for name, identity in state.bound.items()},
-            "heard": {
-                name: {**asdict(said), "at": said.at.isoformat()}
-                for name, said in state.heard.items()
-            },
-            "clocks": {
-                name: {**asdict(read), "at": read.at.isoformat()}
-                for name, read in state.clocks.items()
-            },
-            "session": state.session and str(state.session.opened.session),
-        },
-        at,
-    )
-
-
-def state_of(chair: Chair, number: int) -> ChairState:
-    """The chair as ``chair_of`` wrote it, with nobody in it."""
-    plain = chair.plain
-    return ChairState(
-        number,
-        plain["name"],
-        plain["interval_s"],
-        plain["is_simulated"],
-        monitors=monitors_of(plain["monitors"]),
-        link=_link_of(plain["link"]) if plain["link"] else None,
-        links={name: _link_of(link) for name, link in plain["links"].items()},
-        is_recording=plain["is_recording"],
-        bound={name: Identity(**identity) for name, identity in plain["bound"].items()},
-        heard={
-            name: Identified(
-                Identity(**said["identity"]), datetime.fromisoformat(said["at"]), said["monitor"]
-            )
-            for name, said in plain["heard"].items()
-        },
-        clocks={
-            name: ClockRead(read["offset_s"], datetime.fromisoformat(read["at"]), read["monitor"])
-            for name, read in plain["clocks"].items()
-        },
-    )
-
-
-def session_in(chair: Chair) -> UUID | None:
-    """The session that was in the chair."""
-    found = chair.plain.get("session")
-    return UUID(found) if found else None
-
-
-def monitors_of(plain: list[dict[str, Any]]) -> tuple[BedsideMonitor, ...]:
-    return tuple(
-        BedsideMonitor(
-            **{
-                **each,
-                "metrics": frozenset(map(Metric, each["metrics"])),
-                "prefers": frozenset(map(Metric, each["prefers"])),
-            }
-        )
-        for each in plain
-    )
-
-
-def _monitor(each: BedsideMonitor) -> dict[str, Any]:
-    return {**asdict(each), "metrics": sorted(each.metrics), "prefers": sorted(each.prefers)}
-
-
-def _link(link: LinkEvent) -> dict[str, Any]:
-    return {**asdict(link), "at": link.at.isoformat()}
-
-
-def _link_of(plain: dict[str, Any]) -> LinkEvent:
-    at = datetime.fromisoformat(plain["at"])
-    return LinkEvent(LinkState(plain["state"]), at, plain["detail"], plain["monitor"])
-
-
-# --- which files there are ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One file, by its header; ``size`` in bytes."""
-
-    file: Path
-    header: Header
-    size: int
-
-
-def pieces(folder: Path) -> list[Piece]:
-    """The files in ``folder`` that can be read at all, the oldest first."""
-    found = []
-    for file in folder.glob(f"*{SUFFIX}"):
-        try:
-            found.append(Piece(file, header_of(file), file.stat().st_size))
-        except (NoCapture, OSError) as error:
-            log.warning("%s: %s", file.name, error)
-    found.sort(key=_place)
-    return found
-
-
-def _place(piece: Piece) -> tuple[Any, ...]:
-    header = piece.header
-    return header.started_at, header.chair, header.stream, header.ids, header.piece
-
-
-def beyond(
-    kept: list[Piece],
-    open_since: Mapping[int, datetime],
-    bounds: Bounds,
-    now: datetime,
-    busy_bytes: int = 0,
-) -> Iterator[Piece]:
-    """Which of ``kept``, the oldest first, are to go. ``busy_bytes`` are those being written.
-
-    What may be of a session that is still open (``open_since``, by chair) goes only when all the
-    others have. What is dated later than ``now`` is not old: the clock was put back.
-    """
-
-    def is_of_open(piece: Piece) -> bool:
-        since = open_since.get(piece.header.chair)
-        return since is not None and piece.header.started_at + PIECE_LASTS >= since
-
-    left = busy_bytes + sum(piece.size for piece in kept)
-    most = bounds.mib * MIB
-    for piece in sorted(kept, key=is_of_open):  # stable: the oldest first within both
-        is_old = now - piece.header.started_at > timedelta(days=bounds.days)
-        if left > most or (is_old and not is_of_open(piece)):
-            left -= piece.size
-            yield piece
-
-
-def is_capture(file: Path) -> bool:
-    """Whether ``file`` begins as one. Raises OSError."""
-    with file.open("rb") as opened:
-        return opened.read(len(MAGIC)) == MAGIC

@@ -23,8 +23,9 @@ from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from clinical.vitals import Metric
 from dashboard.captures import judged
+from storage import captures
+from storage.capture_bounds import pieces
 from storage.capture_file import Blocks, packed, read
-from storage.captures import pieces
 from storage.database import open_database
 from tests.dashboard.a_line import Bedside, RunningClock, config_in, lived
 
@@ -99,9 +100,11 @@ VISIT = [
 ]
 
 
-def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_path):
+def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(captures, "PIECE_LASTS", timedelta(minutes=2))
     config = config_in(tmp_path)
     lived(config, Bedside(RunningClock(), VISIT))
+    assert len(pieces(config.data / "captures")) > 2, "each stream has several files"
     verdict = verdict_on(config)
     assert verdict.differences == ()
     assert verdict.notes == ()

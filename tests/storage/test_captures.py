@@ -22,6 +22,7 @@ from clinical.monitor import Observed, Overrun, Tick
 from clinical.ports import RecorderState
 from clinical.vitals import Metric
 from storage import captures
+from storage.capture_bounds import MIB, Bounds, Piece, beyond, pieces
 from storage.capture_file import (
     MAGIC,
     Asked,
@@ -41,7 +42,8 @@ from storage.capture_file import (
     packed,
     read,
 )
-from storage.captures import MIB, Bounds, CaptureState, FlightRecorder, Piece, beyond, pieces
+from storage.capture_steps import session_in, state_of
+from storage.captures import CaptureState, FlightRecorder
 from tests.conftest import ROOT
 
 T0 = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
@@ -240,11 +242,11 @@ def test_a_chair_is_written_with_its_first_step_and_read_back(tmp_path):
     recorder.stepped(chair, Overrun(), at(4))
     recorder.close()
     first, *steps = all_in(tmp_path)
-    assert captures.state_of(first, 2) == ChairState(
+    assert state_of(first, 2) == ChairState(
         **{name: getattr(chair, name) for name in ChairState.__slots__ if name != "presets"},
-        presets=captures.state_of(first, 2).presets,
+        presets=state_of(first, 2).presets,
     )
-    assert captures.session_in(first) is None
+    assert session_in(first) is None
     assert steps == [
         Stepped("Observed", at(1), at(0.5), more={"interval_s": None}),
         Stepped("Tick", at(2)),
