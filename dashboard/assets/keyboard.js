@@ -6,6 +6,9 @@
   let place = '';
   document.addEventListener('focusin', event => { place = event.target.id; });
   document.addEventListener('pointerdown', () => { place = ''; });
+  // On its way to another element the focus is nowhere for a moment, in which that element may be
+  // told: to give it back just then would keep it where it was. First of all listeners.
+  document.addEventListener('focusout', event => { if (event.relatedTarget) place = ''; }, true);
   new MutationObserver(() => {
     if (!place || document.activeElement !== document.body) return;
     document.getElementById(place)?.focus({preventScroll: true});

@@ -171,7 +171,8 @@ def values_in_words(values: Mapping[str, float]) -> str:
     parts = []
     if rest.keys() >= {Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC}:
         systolic, diastolic = rest.pop(Metric.NIBP_SYSTOLIC), rest.pop(Metric.NIBP_DIASTOLIC)
-        parts.append(f"BP {systolic:g}/{diastolic:g}")
+        mean = rest.pop(Metric.NIBP_MEAN, None)
+        parts.append(f"BP {systolic:g}/{diastolic:g}" + (f" ({mean:.0f})" if mean else ""))
     return ", ".join([*parts, *(f"{label(metric)} {value:g}" for metric, value in rest.items())])
 
 

@@ -88,6 +88,7 @@ def test_the_initials_are_those_of_the_name():
 def test_a_pressure_is_said_as_a_nurse_says_it():
     values = {"nibp_systolic": 210.0, "nibp_diastolic": 120.0, "temperature_1": 36.8}
     assert view_of.values_in_words(values) == "BP 210/120, T 36.8"
+    assert view_of.values_in_words({**values, "nibp_mean": 150.0}) == "BP 210/120 (150), T 36.8"
     assert view_of.values_in_words({"nibp_systolic": 210.0}) == "SYS 210"
 
 

@@ -192,8 +192,10 @@ class Clinic(Running):
         self.server = Process(self._folder / "server.log", *command)
         self.until_it_answers()
 
-    def monitor(self, chair: int, name: str, at_min: float = 2.0, kind: str = GE) -> None:
-        """Let a simulated monitor show scenario ``name`` to ``chair``.
+    def monitor(
+        self, chair: int, name: str, at_min: float = 2.0, kind: str = GE, *options: str
+    ) -> None:
+        """Let a simulated monitor show scenario ``name`` to ``chair``; ``options`` are its own.
 
         It has been on for ``at_min``: long enough for the first cuff reading of most scenarios.
         """
@@ -202,7 +204,7 @@ class Clinic(Running):
             *(sys.executable, "-m", "simulators", kind),
             *("--port", f"pty:{port_of(self._folder, chair, kind)}"),
             *("--scenario", scenario(name), "--seed", str(chair)),
-            *("--speed", str(self.speed), "--at", str(60 * at_min), "--watch-parent"),
+            *("--speed", str(self.speed), "--at", str(60 * at_min), "--watch-parent", *options),
         )
 
     def pull_out(self, chair: int, kind: str = GE) -> None:
