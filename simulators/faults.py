@@ -82,15 +82,14 @@ class Fate(StrEnum):
 class Sent:
     """One message that the monitor gave to the cable at ``t_s``, and how far it has come.
 
-    ``on_the_way``: bytes still in the cable; ``left_s``: when it gave out the last of them.
-    ``noise``: random bytes behind it. ``arrived``: bytes that the wire took, and no client left
-    unread.
+    ``spoilt`` is what the cable makes of it; ``on_the_way`` how many bytes are still in it, and
+    ``left_s`` when it gave out the last. ``noise``: random bytes behind it. ``arrived``: bytes that
+    the wire took, and no client left unread.
     """
 
     t_s: float
     clean: bytes
-    is_spoilt: bool
-    due: int
+    spoilt: bytes
     on_the_way: int
     left_s: float
     noise: int = 0
@@ -100,8 +99,12 @@ class Sent:
     def fate(self) -> Fate:
         if not self.arrived:
             return Fate.LOST
-        is_whole = self.arrived == self.due and not self.is_spoilt
-        return Fate.WHOLE if is_whole else Fate.DAMAGED
+        return Fate.WHOLE if self.came == self.clean else Fate.DAMAGED
+
+    @property
+    def came(self) -> bytes:
+        """What arrived of it."""
+        return self.spoilt[: self.arrived]
 
 
 class Piece(NamedTuple):
@@ -126,13 +129,13 @@ class FaultyCable:
     def put(self, data: bytes, t_s: float) -> Sent:
         """A message that the monitor sends at ``t_s``."""
         if not data or self.is_unplugged(t_s):
-            return Sent(t_s, data, False, len(data), 0, t_s)
+            return Sent(t_s, data, data, 0, t_s)
         arriving, noise = self._spoilt(data), b""
         if self._faults.noise and self._random.random() < self._faults.noise:
             noise = self._random.randbytes(self._random.randint(1, LONGEST_NOISE))
         if self._baud[0] <= t_s < self._baud[1]:
             arriving, noise = at_twice_the_rate(arriving), at_twice_the_rate(noise)
-        sent = Sent(t_s, data, arriving != data, len(arriving), len(arriving), t_s, len(noise))
+        sent = Sent(t_s, data, arriving, len(arriving), t_s, len(noise))
         arrives_s = self._stall[1] if self._stall[0] <= t_s < self._stall[1] else t_s
         if self._waiting:  # nothing overtakes on a wire
             arrives_s = max(arrives_s, self._waiting[-1][0])

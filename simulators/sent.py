@@ -3,7 +3,8 @@
     {"t_s": 12.0, "hex": "7e3e01...", "fate": "whole"}      or "damaged", "lost"
 
 ``hex`` is the message as the monitor gave it to the cable. "whole" means that its bytes arrived as
-they were, however split. ``"noise": 12`` where as many random bytes came behind it.
+they were, however split; of a damaged one, ``"came"`` is what arrived. ``"noise": 12`` where as
+many random bytes came behind it.
 """
 
 import json
@@ -69,7 +70,12 @@ class Ledger:
 
     def _write(self, sent: Sent) -> None:
         fate: Fate = sent.fate
-        line = {"t_s": round(sent.t_s, 3), "hex": sent.clean.hex(), "fate": fate}
+        line: dict[str, object] = {
+            "t_s": round(sent.t_s, 3),
+            "hex": sent.clean.hex(),
+            "fate": fate,
+        }
+        line |= {"came": sent.came.hex()} if fate is Fate.DAMAGED else {}
         line |= {"noise": sent.noise} if sent.noise else {}
         self._out.write(json.dumps(line) + "\n")
 

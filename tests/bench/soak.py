@@ -34,6 +34,7 @@ def _row(one: Balance) -> Row:
         "behind damage and missing": one.missing,
         "damaged pieces": one.garbled,
         "opened": one.opened,
+        "forged": one.sent.forged,
         "delivered, not sent": one.unsent,
         "not in balance": len(one.faults()),
     }
@@ -48,8 +49,9 @@ and of bytes as many dropped and flipped as damage three messages in a hundred. 
 running Vigil, with a patient in each chair. What each monitor sent is decoded again offline, from
 its simulator's own notes, and held against what the engine got. *Cut off*: nothing of it arrived. A
 message that came whole after a whole one, with no noise between, is *untouched*; one behind damage
-may be missing, but no more of them than damaged pieces were counted and ports opened. Four of the
-monitors have no checksum: a flipped digit may be *not sent*.""",
+may be missing, but no more of them than damaged pieces were counted and ports opened. *Forged*: a
+damaged message whose own bytes say something else than it meant, which no check sees; else nothing
+may be delivered that was *not sent*, but where a monitor has no checksum: four have none.""",
     {"bad-lines": bad_lines},
     (
         Goal("nothing missing that nothing had touched", None, "untouched and missing", 0),

@@ -307,6 +307,13 @@ def test_each_message_is_noted_as_it_was_given_to_the_cable(tmp_path, monitor):
     whole = [bytes.fromhex(one["hex"]) for one in told if one["fate"] == "whole"]
     assert all(one in spoilt for one in whole)
     assert "damaged" in {one["fate"] for one in told}
+    came = b"".join(
+        bytes.fromhex(
+            {"whole": one["hex"], "damaged": one.get("came", ""), "lost": ""}[one["fate"]]
+        )
+        for one in told
+    )
+    assert came == spoilt
 
 
 @posix_only

@@ -11,7 +11,7 @@ import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import compress
+from itertools import compress, zip_longest
 from operator import and_
 from pathlib import Path
 
@@ -61,12 +61,15 @@ class Sent:
 
     ``untouched`` are those whole ones that nothing stood before but another whole one. Noise, half
     a message or a port that is only being opened may take the next one with them: there may be no
-    telling where it begins.
+    telling where it begins. ``forged``: damaged ones that a decoder must take for something else
+    than was sent, as no check of eight bits sees every message that was hit twice; what they say
+    is among ``values_of_all``.
     """
 
     whole: int
     damaged: int
     lost: int
+    forged: int
     untouched: Values
     values_of_whole: Values
     values_of_all: Values
@@ -80,21 +83,39 @@ def read_sent(notes: Path, protocol: ProtocolEntry) -> Sent:
     ]
     fates = [line["fate"] for line in lines]
     hexes = [line["hex"] for line in lines]
+    forged: list[Hashable] = []
     return Sent(
         *(fates.count(fate) for fate in ("whole", "damaged", "lost")),
-        decoded(protocol, compress(hexes, map(and_, whole, is_after_whole))),
-        decoded(protocol, compress(hexes, whole)),
-        decoded(protocol, hexes),
+        values_of_all=decoded(protocol, hexes, [line.get("came", "") for line in lines], forged),
+        forged=len(forged),
+        untouched=decoded(protocol, compress(hexes, map(and_, whole, is_after_whole))),
+        values_of_whole=decoded(protocol, compress(hexes, whole)),
     )
 
 
-def decoded(protocol: ProtocolEntry, messages: Iterable[str]) -> Values:
-    """What ``messages``, in hex, say to the decoder of the line when nothing is wrong with them."""
+def decoded(
+    protocol: ProtocolEntry,
+    messages: Iterable[str],
+    came: Iterable[str] = (),
+    forged: list[Hashable] | None = None,
+) -> Values:
+    """What ``messages``, in hex, say to the decoder of the line when nothing is wrong with them.
+
+    ``came`` is what arrived of each, where something was wrong; what that alone says is put beside
+    what was meant, and into ``forged``, where it is something else.
+    """
     decoder, found = protocol.decoder(), Values()
-    for message in messages:
+    for message, other in zip_longest(messages, came, fillvalue=""):
+        before = len(found.frames)
         for one in decoder.feed(bytes.fromhex(message)):
             if not isinstance(one, Garbled):
                 found.add(protocol.translate(one, ANY_TIME))
+        if other and forged is not None:
+            meant = found.frames[before:]
+            for frame in decoded(protocol, [other]).frames:
+                if frame not in meant:
+                    found.frames.append(frame)
+                    forged.append(frame)
     for one in decoder.end():
         if not isinstance(one, Garbled):
             found.add(protocol.translate(one, ANY_TIME))

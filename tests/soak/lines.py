@@ -51,7 +51,7 @@ SIZES = {
     "philips-intellivue": 420,
     "masimo-ascii1": 135,
     "dinamap": 22,
-    "capnostream": 9,
+    "capnostream": 33,  # with numbers; its points of a wave have nine
     "ivy450c": 570,
     "nellcor": 63,
     "suntech": 6,
@@ -126,12 +126,12 @@ class Run:
 
     def table(self) -> str:
         head = ("monitor", "values", "messages", "whole", "damaged", "lost")
-        head += ("missing", "garbled", "opened", "unsent")
+        head += ("missing", "garbled", "opened", "unsent", "forged")
         rows = [head]
         for one in self.balances:
             sent = one.sent
             counts = (sent.whole + sent.damaged + sent.lost, sent.whole, sent.damaged, sent.lost)
-            counts += (one.missing, one.garbled, one.opened, one.unsent)
+            counts += (one.missing, one.garbled, one.opened, one.unsent, sent.forged)
             rows.append((one.name, *map(str, (one.delivered.count, *counts))))
         return "\n".join(
             f"{row[0]:20}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in rows

@@ -78,6 +78,16 @@ def test_what_nobody_sent_must_not_be_delivered(tmp_path):
     assert balance(tmp_path, ["whole"], [1, 7], has_checksum=False).faults() == []  # cannot know
 
 
+def test_what_the_cable_itself_forged_was_sent_in_a_way(tmp_path):
+    notes = tmp_path / "sent"
+    meant = {"t_s": 1, "hex": said(97), "fate": "damaged", "came": said(87)}
+    notes.write_text(json.dumps(meant) + "\n" + json.dumps(meant | {"came": said(97)[:8]}) + "\n")
+    sent = read_sent(notes, NONIN)
+    assert sent.forged == 1
+    assert Balance("x", sent, decoded(NONIN, [said(87)]), 1, 1, True).faults() == []
+    assert Balance("x", sent, decoded(NONIN, [said(86)]), 1, 1, True).unsent == 1
+
+
 def test_a_damaged_one_that_says_what_was_sent_is_no_stranger(tmp_path):
     assert balance(tmp_path, ["whole", "damaged"], [1, 2]).faults() == []
 
