@@ -24,7 +24,7 @@ from simulators.patient import Patient
 from simulators.registry import MONITORS
 
 BEGIN = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
-READ_WITHIN_S = 0.25
+READ_WITHIN_S = 0.5
 OPENS_AGAIN_S = 10.0  # the wait in between is half a real second
 WITHIN_S = 30.0  # real
 
