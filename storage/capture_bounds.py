@@ -48,16 +48,35 @@ class Piece:
     size: int
 
 
-def pieces(folder: Path) -> list[Piece]:
-    """The files in ``folder`` that can be read at all, the oldest first."""
+Known = dict[Path, Header | None]  # None: it cannot be read
+
+
+def pieces(folder: Path, known: Known | None = None) -> list[Piece]:
+    """The files in ``folder`` that can be read at all, the oldest first.
+
+    ``known`` keeps their headers from one call to the next: a month of a clinic is thousands.
+    """
+    headers: Known = {} if known is None else known
     found = []
     for file in folder.glob(f"*{SUFFIX}"):
         try:
-            found.append(Piece(file, header_of(file), file.stat().st_size))
-        except (NoCapture, OSError) as error:
+            if file not in headers:
+                headers[file] = _header(file)
+            header = headers[file]
+            if header is not None:
+                found.append(Piece(file, header, file.stat().st_size))
+        except OSError as error:  # it was deleted meanwhile
             log.warning("%s: %s", file.name, error)
     found.sort(key=_place)
     return found
+
+
+def _header(file: Path) -> Header | None:
+    try:
+        return header_of(file)
+    except NoCapture as error:
+        log.warning("%s", error)
+        return None
 
 
 def _place(piece: Piece) -> tuple[Any, ...]:

@@ -31,6 +31,7 @@ BLOCK = Struct("<2sBIII")
 HEADER, MINUTE, MORE = 1, 2, 3
 ENTRY = Struct("<BqdI")
 FLUSHED = b"\x00\x00\xff\xff"  # how every sync flush ends
+HEADER_MAX = 1 << 13  # bytes
 BLOCK_MAX = 1 << 24  # bytes; a size above is damage
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -248,7 +249,7 @@ class Blocks:
 def header_of(file: Path) -> Header:
     """Raises NoCapture, and OSError."""
     with file.open("rb") as opened:
-        found = next(_blocks(opened.read(1 << 16)), None)
+        found = next(_blocks(opened.read(HEADER_MAX)), None)
     return _header(file, found)
 
 

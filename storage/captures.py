@@ -30,7 +30,7 @@ from clinical.chair import ChairState
 from clinical.clock import Clock
 from clinical.links import LinkState
 from clinical.monitor import Event
-from storage.capture_bounds import PIECE_LASTS, Bounds, beyond, pieces
+from storage.capture_bounds import PIECE_LASTS, Bounds, Known, beyond, pieces
 from storage.capture_file import (
     SUFFIX,
     Asked,
@@ -119,6 +119,7 @@ class FlightRecorder:
         self._told = CaptureState()
         self._failed_s: float | None = None  # monotonic; when the disk was last tried in vain
         self._tidied_s = float("-inf")
+        self._known: Known = {}
         self._stop = Flag()
         self._thread = Thread(target=self._run, name="flight-recorder", daemon=True)
         self._thread.start()
@@ -252,11 +253,12 @@ class FlightRecorder:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock:
             busy = {stream.file for stream in self._streams if stream.file is not None}
-        kept = [piece for piece in pieces(self.folder) if piece.file not in busy]
+        kept = [each for each in pieces(self.folder, self._known) if each.file not in busy]
         for piece in beyond(
             kept, self._open_since, self.bounds, self._clock.now(), sum(map(_size, busy))
         ):
             piece.file.unlink(missing_ok=True)
+            self._known.pop(piece.file, None)
             log.info("the flight recorder let go of %s", piece.file.name)
 
 
