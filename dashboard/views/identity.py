@@ -29,6 +29,7 @@ def check(view: ChairView, may_act: bool, form: Form) -> list[Component]:
 
 def _stranger(view: ChairView, name: str, heard: Identity, may_act: bool, form: Form) -> Component:
     own = view.bound.get(name)
+    title = next((each.title for each in view.monitors if each.name == name), name)
     whose = "watches this patient" if view.session else "is the one of this chair"
     button = html.Button(
         f"Yes, this monitor {whose} now",
@@ -43,7 +44,7 @@ def _stranger(view: ChairView, name: str, heard: Identity, may_act: bool, form: 
         role="alert",
         children=[
             html.H2("Check device"),
-            html.P("Another monitor is connected. Nothing of it is shown or recorded."),
+            html.P(f"{title}: another one is connected. Nothing of it is shown or recorded."),
             html.Dl(
                 [
                     html.Dt("Heard now"),
