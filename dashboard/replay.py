@@ -22,6 +22,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from clinical.catalog.presets import Presets
 from clinical.chair import NOT_RUNNING, ChairState, fold, resumed
@@ -55,13 +56,14 @@ from dashboard.held_against import TABLES, Differences, Stretch, differences
 from dashboard.line_replay import NotCaptured, Said, Word, entries_of, line_of
 from devices.link import Frame
 from storage import facts as rare
-from storage import observations
+from storage import identity, observations
 from storage.capture_bounds import Piece
 from storage.capture_file import Chair, Damaged, Missed, Stepped
 from storage.capture_steps import AT_ONCE, ON_DISK, monitors_of, session_in, state_of
 from storage.captures import LINE, RULES
 from storage.database import Database, migrate, open_database
 from storage.ledger import key_of
+from storage.models import MonitorIdentityRow
 from storage.observations import t_ms
 
 NOBODY = UUID(int=0)
@@ -97,7 +99,8 @@ def replay_session(
     ends = [f.at for f in facts if isinstance(f, PhaseChanged) and not f.phase.is_in_chair]
     end = ends[0] if ends else None
     chair = [piece for piece in pieces if piece.header.chair == opened.chair]
-    people = _People(facts, observations.entered(db, session=opened.session))
+    before = _confirmed_before(db, opened)
+    people = _People([*before, *facts], observations.entered(db, session=opened.session))
     found: list[Differences] = []
     notes: list[str] = []
     is_over, last_at = False, None
@@ -125,6 +128,16 @@ def replay_session(
         tuple(told),
         tuple(notes),
     )
+
+
+def _confirmed_before(db: Session, opened: SessionOpened) -> list[MonitorHeard]:
+    """The devices that people confirmed at the chair when nobody, or somebody else, sat there."""
+    found = select(MonitorIdentityRow).where(
+        col(MonitorIdentityRow.chair) == opened.chair,
+        col(MonitorIdentityRow.by) != BY_DATA,
+        col(MonitorIdentityRow.at) < opened.at,
+    )
+    return [identity.heard_of(row, None) for row in db.scalars(found)]
 
 
 def _runs(chair: Sequence[Piece], since: datetime, until: datetime | None) -> list[list[Piece]]:
@@ -428,10 +441,9 @@ class _Part:
         """What people did, as the rules took it in."""
         if not facts or self._state is None:
             return Tick()
-        if not self._has_begun and not any(isinstance(fact, SessionOpened) for fact in facts):
-            return Tick()
-        self._has_begun = True
-        self.facts += facts
+        self._has_begun |= any(isinstance(fact, SessionOpened) for fact in facts)
+        if self._has_begun:
+            self.facts += facts
         if is_at_once and self._state.session is not None:
             for fact in facts:  # a start is judged anew when it is on disk; a cancel never is
                 if isinstance(fact, CuffOrdered) and fact.order is CuffOrder.CANCEL:
