@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -65,11 +65,14 @@ WAIT_AT_END_S = 5.0
 @dataclass(frozen=True, slots=True)
 class CaptureState:
     """Whether the bytes of the lines are kept; ``detail`` says why not. ``missed`` counts what
-    could not be kept since the start."""
+    could not be kept since the start. ``size`` (bytes) of all files and when the ``oldest`` of
+    them began (aware UTC) are of a minute ago; they make no other state."""
 
     is_recording: bool = True
     detail: str = ""
     missed: int = 0
+    size: int = field(default=0, compare=False)
+    oldest: datetime | None = field(default=None, compare=False)
 
 
 class _Step(NamedTuple):
@@ -119,6 +122,7 @@ class FlightRecorder:
         self._told = CaptureState()
         self._failed_s: float | None = None  # monotonic; when the disk was last tried in vain
         self._tidied_s = float("-inf")
+        self._kept: tuple[int, datetime | None] = 0, None  # size and oldest of the state
         self._known: Known = {}
         self._stop = Flag()
         self._thread = Thread(target=self._run, name="flight-recorder", daemon=True)
@@ -128,7 +132,8 @@ class FlightRecorder:
     def state(self) -> CaptureState:
         with self._lock:
             streams = list(self._streams)
-        return replace(self._told, missed=sum(stream.missed for stream in streams))
+        missed, (size, oldest) = sum(stream.missed for stream in streams), self._kept
+        return replace(self._told, missed=missed, size=size, oldest=oldest)
 
     def tap(self, chair: int, monitor: str, port: str, ids: str) -> _LineTap:
         """What a line's Supervisor is given. ``ids`` goes before its measurement ids."""
@@ -253,13 +258,16 @@ class FlightRecorder:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock:
             busy = {stream.file for stream in self._streams if stream.file is not None}
-        kept = [each for each in pieces(self.folder, self._known) if each.file not in busy]
-        for piece in beyond(
-            kept, self._open_since, self.bounds, self._clock.now(), sum(map(_size, busy))
-        ):
+        here, busy_bytes = pieces(self.folder, self._known), sum(map(_size, busy))
+        kept, now = [each for each in here if each.file not in busy], self._clock.now()
+        gone = list(beyond(kept, self._open_since, self.bounds, now, busy_bytes))
+        for piece in gone:
             piece.file.unlink(missing_ok=True)
             self._known.pop(piece.file, None)
             log.info("the flight recorder let go of %s", piece.file.name)
+        left = [each for each in here if each not in gone]
+        begun = [each.header.started_at for each in left]
+        self._kept = sum(each.size for each in left), min(begun, default=None)
 
 
 BUSY = "the flight recorder could not keep up"

@@ -45,6 +45,7 @@ NO_MONITOR = "Choose which monitor it is. Where you do not know, Detect tells it
 NO_PORT = "Choose a port of this computer, or type another."
 TWO_PORTS = "One port is chosen and another is typed: leave one of them empty."
 NO_PORT_TYPED = "Type the port first."
+NO_BOUNDS = "Give both limits as numbers."
 FILLED = "Filled in as it was detected: choose the chair, then add it."
 
 Said = tuple[Component, bool]  # what to say, and whether it is done
@@ -80,8 +81,14 @@ def seen(
         left_out=monitors.left_out,
         errands=errands or {},
         unfolded=unfolded,
-        recorder=capture.shown(monitors.capture(), ZONE),
+        recorder=monitors.capture(),
+        bounds=monitors.capture_bounds() if director() else None,
     )
+
+
+def director() -> Actor | None:
+    actor = person()
+    return actor if actor and actor.role is Role.DIRECTOR else None
 
 
 def real_s(services: Services) -> float:
@@ -104,6 +111,7 @@ def register(app: Dash, services: Services) -> None:
     _register_chairs(app, services.monitors)
     _register_lines(app, services.monitors)
     _register_adding(app, services.monitors)
+    _register_recorder(app, services.monitors)
 
 
 def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands: Errands) -> None:
@@ -505,3 +513,31 @@ def taken(monitors: Monitors, port: str, kind: str, baud: str) -> tuple[Any, Any
     is_own_speed = entry is not None and str(entry.settings.baud) == baud
     is_here = found_as(port, monitors.ports()) is not None
     return kind, port if is_here else None, "" if is_here else port, "" if is_own_speed else baud
+
+
+def _register_recorder(app: Dash, monitors: Monitors) -> None:
+    @app.callback(
+        Output(ids.said("monitors", capture.ABOUT), "children"),
+        Input(ids.monitor_act("set-capture", capture.ABOUT), "n_clicks"),
+        State(ids.monitor_field("days", capture.ABOUT), "value"),
+        State(ids.monitor_field("mib", capture.ABOUT), "value"),
+        prevent_initial_call=True,
+    )
+    async def keep(_clicks: int | None, days: Any, mib: Any) -> Any:
+        if not was_clicked():
+            return no_update
+        said, _ = await kept(monitors, days, mib)
+        return said
+
+
+async def kept(monitors: Monitors, days: Any, mib: Any) -> Said:
+    """Have the flight recorder keep so much, as the director who is signed in."""
+    actor = director()
+    if actor is None:
+        return view_of.complaint(capture.FOR_DIRECTORS), False
+    if not isinstance(days, int | float) or not isinstance(mib, int | float):
+        return view_of.complaint(NO_BOUNDS), False
+    refusal = await asyncio.to_thread(monitors.set_capture_bounds, days, mib, actor)
+    if refusal is not None:
+        return view_of.complaint(refusal.words), False
+    return view_of.done(f"Kept from now on: {days:g} days, at most {mib:g} MiB."), True

@@ -89,7 +89,7 @@ def figures(report: LineReport | None, now: datetime) -> list[Component]:
         ("Records", f"{report.frames_per_s:.1f} /s"),
         ("Damaged", share(report.damaged_share)),
         ("Last good record", ago(report.last_good_at, now)),
-        ("Received", amount(report.received)),
+        ("Received", wording.amount(report.received)),
         ("Reopened", "never" if reopened <= 0 else f"{reopened} ×"),
         ("Its clock", offset(report.clock_offset_s)),
     )
@@ -113,15 +113,6 @@ def ago(at: datetime | None, now: datetime) -> str:
         return "none yet"
     passed_s = (now - at).total_seconds()
     return "just now" if passed_s < JUST_NOW_S else f"{wording.minutes(passed_s)} ago"
-
-
-def amount(count: float) -> str:
-    """Of bytes, in the units of storage sold: 512 B, 12.4 kB, 3.1 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
 
 
 def offset(ahead_s: float | None) -> str:
@@ -228,7 +219,7 @@ def heard(heard: Heard, latest: Sequence[Observation]) -> str:
         return f"Nothing came {time}: is the monitor on, and the cable in at both ends?"
     if not heard.frames:
         return (
-            f"{amount(heard.received)} came {time}, and no good record: "
+            f"{wording.amount(heard.received)} came {time}, and no good record: "
             "is this the right monitor, at the right speed?"
         )
     records = "1 record" if heard.frames == 1 else f"{heard.frames} records"

@@ -21,7 +21,7 @@ from dashboard import ids
 from dashboard.arrangement import NAME_MAX, ChairConfig, MonitorConfig, Refusal
 from dashboard.edits import free_number
 from dashboard.errands import Errand
-from dashboard.views import detection, line
+from dashboard.views import capture, detection, line
 from dashboard.views.panel import Form, Panel, digest, panel
 from dashboard.views.ports import Owner, called, found_as, maker, owners
 from devices.ports import FoundPort
@@ -29,6 +29,7 @@ from devices.registry import PROTOCOLS
 
 if TYPE_CHECKING:
     from devices.report import LineReport
+    from storage.captures import Bounds, CaptureState
 
 # A port that came or went is shown within 2 s; it is noticed within one.
 EVERY_MS = 800
@@ -64,7 +65,8 @@ class Seen:
     left_out: Sequence[str] = ()
     errands: Mapping[str, Errand] = field(default_factory=dict)
     unfolded: frozenset[str] = frozenset()
-    recorder: Sequence[Component] = ()
+    recorder: CaptureState | None = None
+    bounds: Bounds | None = None  # of the recorder, where this person may set them
 
     @property
     def may_arrange(self) -> bool:
@@ -110,6 +112,7 @@ def page(seen: Seen, zone: tzinfo | None) -> html.Div:
                     ),
                     *(_detect_elsewhere(top["elsewhere"]) if seen.may_act else ()),
                     *(_adding(seen) if seen.may_arrange else ()),
+                    *([capture.bounds_form(seen.bounds)] if seen.bounds else ()),
                 ],
                 className="wiring-side",
             ),
@@ -119,7 +122,7 @@ def page(seen: Seen, zone: tzinfo | None) -> html.Div:
 
 def panels(seen: Seen, zone: tzinfo | None) -> Iterator[Panel]:
     """The panels of the page, each with those inside it."""
-    yield panel("recorder", lambda _form: seen.recorder)
+    yield panel("recorder", lambda _form: capture.shown(seen.recorder, zone))
     yield panel("notice", lambda _form: _notice(seen))
     yield _chairs(seen, zone)
     yield _ports(seen, zone)

@@ -67,6 +67,15 @@ def minutes(duration_s: float) -> str:
     return f"{round(whole / 60)} min"
 
 
+def amount(count: float) -> str:
+    """Of bytes, in the units of storage sold: 512 B, 12.4 kB, 3.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+
+
 def infusion(number: int, length: int) -> str:
     return f"Infusion {number} of {length}"
 

@@ -22,10 +22,11 @@ from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal, listening
 from dashboard.errands import AT_ONCE, FAILED, KEPT, Errands
 from dashboard.pages import monitors as page
 from dashboard.services import Heard
+from dashboard.views import capture
 from dashboard.views import monitors as view_of
 from devices.ports import FoundPort
 from devices.report import LineReport
-from storage.captures import CaptureState
+from storage.captures import Bounds, CaptureState
 from tests.dashboard.a_clinic import NURSE, PAGES, PASSWORD, Clinic, a_clinic, served
 from tests.dashboard.test_views_monitors import (
     BUILT_IN,
@@ -99,6 +100,13 @@ class FakeMonitors:
 
     def capture(self) -> CaptureState:
         return CaptureState()
+
+    def capture_bounds(self) -> Bounds:
+        return Bounds()
+
+    def set_capture_bounds(self, days: float, mib: float, by: Actor) -> Refusal | None:
+        self.asked.append(("bounds", days, mib, by.user))
+        return Refusal("Flight recorder: expected 1 to 3650.") if days > 3650 else None
 
 
 @pytest.fixture
@@ -287,6 +295,21 @@ def test_a_line_is_listened_to_only_and_spoken_to_again(monitors):
     assert page.is_listened_to_only(monitors, "1:ge-dri") is True
     assert told(page.listened_only(monitors, "1:ge-dri", False))[1]
     assert page.is_listened_to_only(monitors, "9:ge-dri") is None
+
+
+@pytest.mark.parametrize("actor", [None, NURSE, CLINICIAN])
+def test_nobody_but_a_director_bounds_the_flight_recorder(monitors, seen_as, actor):
+    seen_as(actor)
+    assert told(page.kept(monitors, 30, 2048)) == (capture.FOR_DIRECTORS, False)
+    assert monitors.asked == []
+
+
+def test_a_director_bounds_the_flight_recorder(monitors, seen_as):
+    seen_as(DIRECTOR)
+    assert told(page.kept(monitors, 60, 4096))[1]
+    assert monitors.asked == [("bounds", 60, 4096, "dora")]
+    assert told(page.kept(monitors, "", 4096)) == (page.NO_BOUNDS, False)
+    assert told(page.kept(monitors, 9999, 4096)) == ("Flight recorder: expected 1 to 3650.", False)
 
 
 # What takes seconds.

@@ -21,7 +21,7 @@ from dashboard import edits
 from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal
 from dashboard.errands import FAILED, Errand
 from dashboard.services import Heard
-from dashboard.views import capture, detection, line, raw_bytes
+from dashboard.views import capture, detection, line, raw_bytes, wording
 from dashboard.views import monitors as view_of
 from dashboard.views import ports as naming
 from dashboard.views.monitors import Seen
@@ -31,7 +31,7 @@ from devices.ports import FoundPort
 from devices.protocols.line import LineSettings
 from devices.registry import PROTOCOLS
 from devices.report import LineReport
-from storage.captures import CaptureState
+from storage.captures import Bounds, CaptureState
 from tests.dashboard.a_clinic import NOON, observed, session
 
 FTDI = FoundPort(
@@ -280,7 +280,7 @@ def test_how_long_ago_the_last_good_record_came(passed_s, says):
     [(0, "0 B"), (512, "512 B"), (12_400, "12.4 kB"), (1_234_567, "1.2 MB"), (3e12, "3000 GB")],
 )
 def test_an_amount_of_bytes(count, says):
-    assert line.amount(count) == says
+    assert wording.amount(count) == says
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,11 @@ def test_bytes_are_shown_in_hex_and_text_sixteen_a_line():
 
 
 def test_the_flight_recorder_says_whether_it_records():
-    assert "keeps every byte" in words(capture.shown(CaptureState(), UTC))
+    assert words(capture.shown(CaptureState(), UTC)) == "Flight recorder : recording"
+    kept = CaptureState(missed=3, size=1_240_000_000, oldest=NOON)
+    assert "recording, 1.2 GB since 2026-03-14, 3 pieces could not" in page(seen(recorder=kept))
+    assert has(seen(bounds=Bounds()), "set-capture")
+    assert not has(seen(), "set-capture")
     stopped = CaptureState(is_recording=False, detail="the disk is full")
     assert "stopped : the disk is full" in words(capture.shown(stopped, UTC))
     assert capture.shown(None, UTC) == []

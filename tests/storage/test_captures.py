@@ -428,6 +428,8 @@ def test_the_bounds_are_kept_while_it_runs(tmp_path, monkeypatch):
     clock.at = at(3600 * 30)
     tap.received(b"new", clock.at, 0.0)
     until(lambda: [entry.data for entry in all_in(tmp_path)] == [b"new"], "the old one goes")
+    until(lambda: recorder.state.oldest == clock.at, "the state tells since when")
+    assert 0 < recorder.state.size < 2000
     recorder.close()
 
 
