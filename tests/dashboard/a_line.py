@@ -75,16 +75,17 @@ class Bedside:
         scenario_name: str = "hypertensive-surge",
         from_s: float = 1900.0,
         is_time: bool = True,
+        serial: str | None = None,
     ) -> None:
-        patient = Patient(scenario.named(scenario_name), 3)
+        self._patient = Patient(scenario.named(scenario_name), 3)
+        self._kind, self._from_s = monitor, from_s
         self.clock = clock
         self.clinic: Clinic | None = None
         self.end = threading.Event()
         self.failed: BaseException | None = None
         self.is_unplugged = self.is_noisy = False
         self._script = sorted(script, key=lambda each: each[0])
-        make = MONITORS[monitor].make
-        self._monitor = make(lambda t_s: patient.at(t_s + from_s), BEGIN.timestamp())
+        self.put_there(serial)
         self._waiting = bytearray()
         self._noise = Random(7)
         self._poked_s = 0.0
@@ -140,6 +141,13 @@ class Bedside:
             self.end.set()
 
     # --- what people do ---
+
+    def put_there(self, serial: str | None) -> None:
+        """The cable leads to the monitor of this serial number, on the same patient."""
+        make = MONITORS[self._kind].make
+        self._monitor = make(
+            lambda t_s: self._patient.at(t_s + self._from_s), BEGIN.timestamp(), serial
+        )
 
     @property
     def _engine(self):

@@ -12,6 +12,7 @@ import pytest
 from clinical.commands import (
     AcknowledgeAlarm,
     ChangePhase,
+    ConfirmMonitor,
     Entered,
     OutcomeKind,
     PauseAudio,
@@ -66,6 +67,20 @@ def puts(**claims: bool):
     return deed
 
 
+def swaps(serial: str):
+    def deed(bedside: Bedside) -> None:
+        bedside.put_there(serial)
+        bedside.is_unplugged = True
+
+    return deed
+
+
+def confirms(bedside: Bedside) -> None:
+    """The other monitor that is heard is to be the one of this chair."""
+    who = bedside.view.strangers["ge-dri"]
+    asks(ConfirmMonitor, monitor="ge-dri", model=who.model, serial=who.serial)(bedside)
+
+
 def pressure(*values: float):
     metrics = (Metric.NIBP_SYSTOLIC, Metric.NIBP_DIASTOLIC)
     entered = tuple(Entered(m, value) for m, value in zip(metrics, values, strict=True))
@@ -83,41 +98,41 @@ def nothing(_bedside: Bedside) -> None:
 START = asks(StartSession, patient="KL")
 VISIT = [
     (20, START),
-    (40, phase(SessionPhase.BASELINE)),
-    (60, phase(SessionPhase.INFUSING)),
-    (90, asks(PlaceProbe, is_on_cuff_arm=True)),
-    (120, puts(is_unplugged=True)),
-    (140, puts(is_unplugged=False)),
-    (200, sees_all),
-    (230, puts(is_noisy=True)),
-    (250, puts(is_noisy=False)),
-    (300, pressure(205, 110)),
-    (320, asks(PauseAudio, seconds=60)),
-    (400, sees_all),
-    (460, phase(SessionPhase.RECOVERY)),
-    (480, phase(SessionPhase.ABORTED, "left with her sister")),
-    (485, nothing),
+    (30, phase(SessionPhase.BASELINE)),
+    (40, phase(SessionPhase.INFUSING)),
+    (60, asks(PlaceProbe, is_on_cuff_arm=True)),
+    (70, puts(is_unplugged=True)),
+    (80, puts(is_unplugged=False)),
+    (130, sees_all),
+    (140, puts(is_noisy=True)),
+    (160, puts(is_noisy=False)),
+    (190, pressure(205, 110)),
+    (200, asks(PauseAudio, seconds=60)),
+    (215, sees_all),
+    (225, phase(SessionPhase.RECOVERY)),
+    (240, phase(SessionPhase.ABORTED, "left with her sister")),
+    (242, nothing),
 ]
 
 
 def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(captures, "PIECE_LASTS", timedelta(minutes=2))
+    monkeypatch.setattr(captures, "PIECE_LASTS", timedelta(minutes=1))
     config = config_in(tmp_path)
     lived(config, Bedside(RunningClock(), VISIT))
     assert len(pieces(config.data / "captures")) > 2, "each stream has several files"
     verdict = verdict_on(config)
     assert verdict.differences == ()
     assert verdict.notes == ()
-    assert verdict.observations > 2000
+    assert verdict.observations > 800
     assert verdict.alarm_events > 10
 
 
 def test_a_session_that_outlived_a_restart_is_replayed_over_it(tmp_path):
     config, clock = config_in(tmp_path), RunningClock()
-    before = [*VISIT[:4], (100, nothing)]
+    before = [*VISIT[:4], (80, nothing)]
     lived(config, Bedside(clock, before))
     clock.pass_s(20)
-    after = [(200, sees_all), (300, phase(SessionPhase.ABORTED, "left")), (302, nothing)]
+    after = [(150, sees_all), (180, phase(SessionPhase.ABORTED, "left")), (182, nothing)]
     lived(config, Bedside(clock, after))
     verdict = verdict_on(config)
     assert verdict.differences == ()
@@ -128,7 +143,7 @@ def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written
     tmp_path,
 ):
     config, clock = config_in(tmp_path), RunningClock()
-    lived(config, Bedside(clock, [*VISIT[:4], (100, nothing)]))
+    lived(config, Bedside(clock, [*VISIT[:4], (80, nothing)]))
     for piece in pieces(config.data / "captures"):
         entries = [*read(piece.file)]
         left = [entry for entry in entries if entry.at < entries[-1].at - timedelta(seconds=2)]
@@ -136,19 +151,20 @@ def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written
         written = made.block(b"".join(map(packed, left)), is_new_minute=True)
         piece.file.write_bytes(made.begin + written)
     clock.pass_s(5)
-    lived(config, Bedside(clock, [(300, phase(SessionPhase.ABORTED, "left")), (302, nothing)]))
+    lived(config, Bedside(clock, [(180, phase(SessionPhase.ABORTED, "left")), (182, nothing)]))
     verdict = verdict_on(config)
     assert verdict.differences == ()
     assert [note for note in verdict.notes if "later than the capture" in note]
-    assert verdict.observations > 500
+    assert verdict.observations > 300
 
 
-def test_two_monitors_at_one_chair_are_replayed_in_the_order_in_which_they_were_heard(tmp_path):
+def test_two_monitors_at_a_chair_one_of_them_exchanged_are_replayed_as_they_were_heard(tmp_path):
     config, clock = config_in(tmp_path, "ge-dri", "masimo-ascii1"), RunningClock()
-    script = [*VISIT[:3], (90, puts(is_unplugged=True)), (105, puts(is_unplugged=False))]
+    script = [(3, swaps("4242")), (5, puts(is_unplugged=False)), (18, confirms), *VISIT[:3]]
+    script += [(90, swaps("77")), (100, puts(is_unplugged=False)), (125, confirms)]
     script += [(150, phase(SessionPhase.ABORTED, "left")), (152, nothing)]
     beside = Bedside(clock, [(1e9, nothing)], monitor="masimo-ascii1", is_time=False)
-    lived(config, Bedside(clock, script), beside)
+    lived(config, Bedside(clock, script, serial="77"), beside)
     verdict = verdict_on(config)
     assert verdict.differences == ()
     assert verdict.notes == ()
