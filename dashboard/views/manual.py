@@ -59,7 +59,7 @@ def form(session: SessionView | None, actor: Actor | None, form: Form) -> list[C
                         dmc.TextInput(
                             id=ids.manual_word(INITIALS),
                             name=INITIALS,
-                            label="Initials",
+                            label="Your initials",
                             size="md",
                             value=initials_of(actor.name),
                             persistence=actor.user,  # each has their own

@@ -291,9 +291,9 @@ def test_what_cannot_be_is_told_while_it_is_typed_and_initials_are_kept(bedside)
     bedside.field("SYS").fill("")
     bedside.form.get_by_role("button", name="Record").click()
     expect(bedside.said).to_contain_text("Nothing is entered yet")
-    bedside.field("Initials").fill("XY")
+    bedside.field("Your initials").fill("XY")
     bedside.page.reload()
-    expect(bedside.field("Initials")).to_have_value("XY")
+    expect(bedside.field("Your initials")).to_have_value("XY")
 
 
 @pytest.mark.browser

@@ -211,7 +211,7 @@ def test_a_visit_from_the_cable_to_the_signed_discharge_and_the_review(open_clin
     leaving.get_by_role("button", name=re.compile("^Sign as")).dblclick()
     expect(leaving.locator("img")).to_be_visible()
 
-    until(nurse.page.get_by_label("Initials"), nurse.button("Discharge").dblclick)
+    until(nurse.button("Start session"), nurse.button("Discharge").dblclick)
     clinic.until_rows(5, PHASES)
     assert phases(clinic.rows)[-1] == "discharged"
     assert clinic.rows("SELECT count(*) FROM sign_off") == [(3,)]  # of as many double clicks
