@@ -16,7 +16,7 @@ from uuid import UUID
 
 from clinical import judging
 from clinical.alarms import AlarmLimit, AlarmPriority
-from clinical.chair import ChairState, SessionState, after_cuff, mean_of, pressures
+from clinical.chair import ChairState, SessionState, after_cuff, cuff_set, mean_of, pressures
 from clinical.commands import Entered, RecordObservation
 from clinical.record import Entry, Reading
 from clinical.vitals import (
@@ -31,6 +31,7 @@ from clinical.vitals import (
 )
 
 INITIALS = re.compile(r"[^\W\d_]{1,4}")
+WORKED_OUT = "worked out from the two pressures"
 BY_HAND = "by hand"  # in the place of a monitor's name
 VALUES_MAX = 8
 AHEAD = timedelta(seconds=60)  # a watch may be ahead of the computer
@@ -51,8 +52,7 @@ class NotTaken(Exception):
 def readings_of(
     command: RecordObservation, session: SessionState, now: datetime
 ) -> tuple[Reading, ...]:
-    """The readings that were entered, and the mean of two pressures. Raises NotTaken, for all of
-    them, where one cannot be."""
+    """The readings that were entered. Raises NotTaken, for all of them, where one cannot be."""
     values = _values(command.values)
     at = _time(command, session, now)
     initials = command.initials.strip()
@@ -61,7 +61,6 @@ def readings_of(
     unusual = tuple(_unusual(values, session.limits))
     if unusual and not command.is_sure:
         raise NotTaken("is this right?", unusual)
-    values = _with_mean(values)
     entry = Entry(command.by.user, initials.upper(), now)
     return tuple(
         Reading(
@@ -72,7 +71,7 @@ def readings_of(
                 Quality.VALID,
                 at,
                 Source.MANUAL,
-                measurement_id=_measurement(command.command_id) if metric in CUFF else None,
+                measurement_id=measurement_of(command.command_id) if metric in CUFF else None,
             ),
             entry=entry,
         )
@@ -80,7 +79,8 @@ def readings_of(
     )
 
 
-def _measurement(command_id: UUID) -> str:
+def measurement_of(command_id: UUID) -> str:
+    """The measurement id of the pressures that a command entered."""
     return f"hand-{command_id.hex[:12]}"
 
 
@@ -107,15 +107,6 @@ def _values(entered: Sequence[Entered]) -> Mapping[Metric, float]:
         values[metric] = float(each.value)
     _check_cuff(values)
     return values
-
-
-def _with_mean(values: Mapping[Metric, float]) -> Mapping[Metric, float]:
-    """With the mean worked out where only the two pressures were entered: else the tile, and the
-    limits of the mean, would keep the one of the reading before."""
-    systolic, diastolic = values.get(Metric.NIBP_SYSTOLIC), values.get(Metric.NIBP_DIASTOLIC)
-    if systolic is None or diastolic is None or Metric.NIBP_MEAN in values:
-        return values
-    return {**values, Metric.NIBP_MEAN: mean_of(systolic, diastolic)}
 
 
 def _check_cuff(values: Mapping[Metric, float]) -> None:
@@ -185,7 +176,7 @@ def taken(state: ChairState, readings: Sequence[Reading], now: datetime) -> Chai
     state = replace(state, by_hand=by_hand)
     cuff = newest_cuff(session, readings)
     if not cuff:
-        return state
+        return replace(state, session=_with_older_set(session, readings, state.latest))
     state = replace(
         state,
         latest={
@@ -200,10 +191,32 @@ def taken(state: ChairState, readings: Sequence[Reading], now: datetime) -> Chai
     return replace(state, session=replace(session, cuff_up_since=up_since))
 
 
-def newest_cuff(session: SessionState, readings: Sequence[Reading]) -> tuple[Observation, ...]:
-    """The pressures among ``readings``, where they are newer than every other of the session."""
+def _with_older_set(
+    session: SessionState, readings: Sequence[Reading], latest: Mapping[Metric, Observation]
+) -> SessionState:
+    """The session with pressures that are not the newest in their place among the others."""
     cuff = tuple(r.observation for r in readings if r.observation.metric in CUFF)
-    if not cuff or pressures(cuff)[0] is None:
+    measured = cuff_set(cuff, latest) if cuff else None
+    if measured is None:
+        return session
+    sets = sorted((*session.sets, measured), key=lambda each: each.at)
+    return replace(session, sets=tuple(sets))
+
+
+def newest_cuff(session: SessionState, readings: Sequence[Reading]) -> tuple[Observation, ...]:
+    """The pressures among ``readings``, where they are newer than every other of the session.
+
+    With them about the mean, where only the two were entered: else the tile and the limits of the
+    mean would keep the one of the reading before. Nobody measured it, so it is not recorded.
+    """
+    cuff = tuple(r.observation for r in readings if r.observation.metric in CUFF)
+    systolic, diastolic, mean = pressures(cuff)
+    if systolic is None or diastolic is None:
         return ()
     last_at = session.last_cuff_at
-    return cuff if last_at is None or cuff[0].observed_at >= last_at else ()
+    if last_at is not None and cuff[0].observed_at < last_at:
+        return ()
+    if mean is not None:
+        return cuff
+    about = mean_of(systolic, diastolic)
+    return (*cuff, replace(cuff[0], metric=Metric.NIBP_MEAN, value=about, remarks=(WORKED_OUT,)))

@@ -158,7 +158,7 @@ class Engine:
         except TimeoutError:
             # Not later either, when nobody looks for it any more.
             is_dropped = asked.done.cancel()
-            why_not = "Vigil is busy: try again" if is_dropped else asked.done.result()
+            why_not = "Vigil is busy: try again" if is_dropped else "Vigil is busy: look again"
         if why_not:
             raise ValueError(why_not)
 
@@ -256,22 +256,28 @@ class Engine:
     def _furnished(self, asked: _Furnish) -> None:
         if not asked.done.set_running_or_notify_cancel():
             return
+        try:
+            asked.done.set_result(self._why_not_furnished(asked))
+        except Exception:  # one chair must not keep the others from being watched
+            log.exception("chair %s could not be furnished", asked.chair)
+            asked.done.set_result(f"chair {asked.chair} cannot be shown: see the log")
+
+    def _why_not_furnished(self, asked: _Furnish) -> str:
         chair, state, now = asked.chair, asked.state, self._clock.now()
         why_not = self._why_not_closed(chair) if state is None else self._why_not_opened(chair)
         if why_not:
-            asked.done.set_result(why_not)
-            return
+            return why_not
         views = {each: view for each, view in self._snapshot.chairs.items() if each != chair}
         if state is None:
             del self._states[chair]
             self._due.pop(chair, None)
             self._overrun.discard(chair)
         else:
+            views[chair] = chair_view(state, now)
             self._pending[chair], self._waiting[chair] = {}, deque()
             self._states[chair] = state
-            views[chair] = chair_view(state, now)
         self._snapshot = replace(self._snapshot, as_of=now, chairs=views)
-        asked.done.set_result("")
+        return ""
 
     def _why_not_opened(self, chair: int) -> str:
         return f"there is a chair {chair} already" if chair in self._states else ""
@@ -361,7 +367,7 @@ class Engine:
 
     def _step(self, chair: int, event: Event) -> None:
         now = self._clock.now()
-        self._stepped(self._states[chair], event, now)
+        self._tell_step(chair, event, now)
         after, effects, due = self._monitor.step(self._states[chair], event, now)
         if after.failed_at is not None:
             after = replace(after, failed_at=None)
@@ -379,6 +385,13 @@ class Engine:
         self._show(chair, effects.points, now)
         if effects.outcome is not None:
             self._answer(*effects.outcome)
+
+    def _tell_step(self, chair: int, event: Event, now: datetime) -> None:
+        """Nor must who listens along."""
+        try:
+            self._stepped(self._states[chair], event, now)
+        except Exception:
+            log.exception("a step of chair %s could not be told", chair)
 
     def _commit(self, chair: int, command: Command, facts: tuple[Fact, ...]) -> None:
         self._pending[chair][command.command_id] = command

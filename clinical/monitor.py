@@ -45,7 +45,7 @@ from clinical.commands import (
     PauseAudio,
     RecordObservation,
 )
-from clinical.links import RANK, ClockRead, CuffOrder, Identified, LinkEvent, LinkState
+from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent, LinkState
 from clinical.phases import AT_ONCE
 from clinical.ports import CommitResult, RecorderState
 from clinical.recognition import Arranged
@@ -68,7 +68,7 @@ from clinical.record import (
     Vitals,
 )
 from clinical.requests import Refused, facts_of, no_start
-from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, Source, is_plausible
+from clinical.vitals import CONTINUOUS, CUFF, Metric, Observation, Quality, is_plausible
 
 # A value that the link has stamped may still be on its way when a delay ends: it is waited for
 # this long, so that the live log and a replay agree.
@@ -217,21 +217,46 @@ class SessionMonitor:
 
 
 def _arranged(state: ChairState, event: Arranged, now: datetime) -> tuple[ChairState, Effects]:
+    stay = recognition.staying(state, event)
+    gone = [each for each in state.monitors if each.name not in stay]
     after = recognition.arranged(state, event)
-    if after.monitors == state.monitors or after.session is None:
+    session = after.session
+    if session is None or not (gone or event.new or after.monitors != state.monitors):
         return after, Effects()
-    session, said = _unsaid(after.session, "", now)
-    # What the lines before had missed, the new ones have not.
-    session = replace(
+    facts: list[Fact] = []
+    if _spoken(after) != _spoken(state):
+        facts += recognition.listened(after, event.by, now)
+    for each in gone:
+        session, said = _unsaid(session, each.name, now)
+        facts += said
+    session = _without_missed(state, session, [each.name for each in gone])
+    return replace(after, session=session), Effects(facts=tuple(facts), is_urgent=bool(facts))
+
+
+def _spoken(state: ChairState) -> list[tuple[str, str]]:
+    return [(each.name, each.proof) for each in state.monitors]
+
+
+def _without_missed(before: ChairState, session: SessionState, gone: Sequence[str]) -> SessionState:
+    """The session without what the monitors that are ``gone`` had missed."""
+    if not gone:
+        return session
+    names = [each.name for each in before.monitors]
+
+    def is_theirs(metric: Metric) -> bool:
+        return (monitor_for(before, metric) or names[0]) in gone
+
+    missing_since = {m: at for m, at in session.missing_since.items() if not is_theirs(m)}
+    missing_until = {m: at for m, at in session.missing_until.items() if not is_theirs(m)}
+    is_cuff_gone = is_theirs(Metric.NIBP_SYSTOLIC)
+    return replace(
         session,
-        missing_since={},
-        missing_until={},
-        implausible=frozenset(),
-        failed_cuffs=0,
-        cuff_up_since=None,
+        missing_since=missing_since,
+        missing_until=missing_until,
+        implausible=frozenset(m for m in session.implausible if not is_theirs(m)),
+        failed_cuffs=0 if is_cuff_gone else session.failed_cuffs,
+        cuff_up_since=None if is_cuff_gone else session.cuff_up_since,
     )
-    facts = (*recognition.listened(after, event.by, now), *said)
-    return replace(after, session=session), Effects(facts=facts, is_urgent=True)
 
 
 def _unsaid(
@@ -261,7 +286,7 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     state = _at_interval(state, event)
     beside: tuple[Observation, ...] = ()
     late: tuple[Observation, ...] = ()
-    if _is_before_hand(state, event.monitor, observations):
+    if session is not None and _is_before_hand(state, session, event.monitor, observations):
         late = tuple(obs for obs in observations if obs.metric in CUFF)
         observations = tuple(obs for obs in observations if obs.metric not in CUFF)
     if event.monitor:
@@ -294,20 +319,32 @@ def _observed(state: ChairState, event: Observed) -> tuple[ChairState, Effects]:
     return replace(state, session=session), Effects(facts=tuple(facts), points=observations)
 
 
-def _is_before_hand(state: ChairState, monitor: str, observations: Sequence[Observation]) -> bool:
-    """Whether the cuff reading among ``observations`` was taken before the pressure that somebody
-    entered by hand, which then is the one to act on.
+def _is_before_hand(
+    state: ChairState, session: SessionState, monitor: str, observations: Sequence[Observation]
+) -> bool:
+    """Whether the cuff reading among ``observations`` says nothing beside the pressure that
+    somebody entered by hand, which is the one to act on: it was taken before.
 
     A monitor whose line was out tells its last reading when it is back, and some say of an old one
-    only that it is older than a minute: what is older than the line is older than the hand.
+    only that it is older than a minute. Such a one may alarm, but not reassure.
     """
-    taken_at = max((o.observed_at for o in observations if o.metric in CUFF), default=None)
-    hand = state.latest.get(Metric.NIBP_SYSTOLIC)
-    if taken_at is None or hand is None or hand.source is not Source.MANUAL:
+    cuff = [obs for obs in observations if obs.metric in CUFF]
+    entered = state.by_hand.get(Metric.NIBP_SYSTOLIC)
+    if not cuff or entered is None or session.last_cuff_at != entered.observation.observed_at:
         return False
+    hand_at, taken_at = session.last_cuff_at, max(obs.observed_at for obs in cuff)
+    if taken_at < hand_at:
+        return True
     link = state.links.get(monitor) if monitor else state.link
-    is_from_before = link is not None and link.state is LinkState.LIVE and taken_at < link.at
-    return is_from_before or taken_at < hand.observed_at
+    was_out = link is not None and link.state is LinkState.LIVE and hand_at < link.at
+    if not was_out or link is None or taken_at >= link.at:
+        return False
+    return not any(
+        limit.is_breached_by(obs.value)
+        for obs in cuff
+        for limit in session.limits
+        if limit.metric is obs.metric and obs.value is not None
+    )
 
 
 def _with_cuff_up(session: SessionState, is_up: bool, at: datetime) -> SessionState:
@@ -449,8 +486,7 @@ def _link_changed(state: ChairState, event: LinkEvent) -> tuple[ChairState, Effe
     session, own = state.session, event
     if event.monitor:
         links = {**state.links, event.monitor: event}
-        worst = max(links.values(), key=lambda link: RANK[link.state])
-        event = replace(worst, detail=f"{worst.monitor}: {worst.detail}" if worst.detail else "")
+        event = recognition.worst_of(links) or event
         state = replace(state, links=links)
         if own.state in (LinkState.QUIET, LinkState.DISCONNECTED):
             state = replace(state, given=silenced(state.given, own.monitor))
@@ -572,7 +608,7 @@ def _committed(state: ChairState, event: Committed, now: datetime) -> tuple[Chai
         if before.session is not None and state.session is None:
             left = tuple(open_alarms.raised_since(before, before.session, event.facts, now))
         left = (*left, *undone)
-    told = _unheard(state, command) or _came_meanwhile(left)
+    told = _unheard(state, command) or _not_newest(state, event) or _came_meanwhile(left)
     outcome = Outcome(OutcomeKind.DONE, now, command.by.user, told)
     return state, Effects(left, is_urgent=bool(left), outcome=(command, outcome), order=order)
 
@@ -598,6 +634,16 @@ def _unheard(state: ChairState, command: Command) -> str:
     link = link_of(state, name)
     is_heard = link is not None and link.state in (LinkState.LIVE, LinkState.DAMAGED)
     return "" if is_heard else "the monitor is not heard: release the cuff at the monitor"
+
+
+def _not_newest(state: ChairState, event: Committed) -> str:
+    """What to tell whoever entered a pressure that is not the newest."""
+    cuff = [f.observation for f in event.facts if isinstance(f, Reading) and f.entry is not None]
+    session = state.session
+    if session is None or session.last_cuff_at is None:
+        return ""
+    is_older = any(obs.metric in CUFF and obs.observed_at < session.last_cuff_at for obs in cuff)
+    return "there is a newer pressure: this one is kept, and judged by no limit" if is_older else ""
 
 
 def _came_meanwhile(left: Sequence[Fact]) -> str:

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clinical.bedside import BedsideMonitor, silenced
-from clinical.chair import ChairState
+from clinical.chair import ChairState, link_of
 from clinical.identity import Identity
-from clinical.links import ClockRead, Identified
+from clinical.links import RANK, ClockRead, Identified, LinkEvent
 from clinical.record import (
     BY_DATA,
     ClockCompared,
@@ -23,6 +23,7 @@ from clinical.record import (
     MonitorHeard,
     MonitorsArranged,
 )
+from clinical.vitals import Metric
 
 NOBODY = Identity()  # what says nothing is no other device
 # Source: technical conditions of our alarm design.
@@ -32,11 +33,16 @@ IN_SECONDS, IN_MINUTES = timedelta(minutes=2), timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """The chair got another name, or other monitors; ``by`` is the user who did it."""
+    """The chair got another name, or other monitors; ``by`` is the user who did it.
+
+    ``new`` are the monitors at another port than before: their lines begin anew, as those of
+    monitors do that were not here.
+    """
 
     name: str
     monitors: tuple[BedsideMonitor, ...]
     by: str
+    new: frozenset[str] = frozenset()
 
 
 def name_of(state: ChairState, monitor: str) -> str:
@@ -71,9 +77,14 @@ def identified(state: ChairState, event: Identified) -> tuple[ChairState, tuple[
         return state, ()
     before, known = state.heard.get(name), state.bound.get(name)
     was_strange = before is not None and _is_strange(state, name, before)
+    if was_strange and known is not None and not _is_whole(said, known):
+        return state, ()  # of one who is not the own one, a part of its name proves nothing
     state = replace(state, heard={**state.heard, name: event})
+    if was_strange:
+        state = replace(state, clocks=_without(state.clocks, name))  # it was the other one's
     if known is not None and said.is_other_than(known):
-        state = replace(state, given=silenced(state.given, name))
+        clocks = _without(state.clocks, name)
+        state = replace(state, given=silenced(state.given, name), clocks=clocks)
         if before is not None and before.identity == said:
             # On a port that was opened again: the alarm and the record have it from the first time.
             return replace(state, heard={**state.heard, name: before}), ()
@@ -85,6 +96,13 @@ def identified(state: ChairState, event: Identified) -> tuple[ChairState, tuple[
     return state, (_heard(state, name, event, BY_DATA, merged, is_bound=True),)
 
 
+def _is_whole(said: Identity, known: Identity) -> bool:
+    """Whether ``said`` names all that ``known`` does, or is plainly another."""
+    if said.is_other_than(known):
+        return True
+    return bool((said.model or not known.model) and (said.serial or not known.serial))
+
+
 def _merged(known: Identity, said: Identity) -> Identity:
     """What is known of one device: what it says now, and what it said before and leaves out."""
     return Identity(
@@ -92,13 +110,15 @@ def _merged(known: Identity, said: Identity) -> Identity:
     )
 
 
-def confirmed(state: ChairState, name: str, by: str, at: datetime) -> MonitorHeard:
-    """The fact that the device which is heard as ``name`` is the chair's own from ``at`` on.
+def confirmed(state: ChairState, name: str, by: str, at: datetime) -> tuple[Fact, ...]:
+    """The facts that the device which is heard as ``name`` is the chair's own from ``at`` on, and
+    how its clock is.
 
     Raises KeyError where none is heard.
     """
-    said = state.heard[name]
-    return _heard(state, name, replace(said, at=at), by, said.identity, is_bound=True)
+    said, read = state.heard[name], state.clocks.get(name)
+    fact = _heard(state, name, replace(said, at=at), by, said.identity, is_bound=True)
+    return (fact,) if read is None else (fact, _compared(state, name, read))
 
 
 def bound_by(state: ChairState, fact: MonitorHeard) -> ChairState:
@@ -132,27 +152,59 @@ def _session_of(state: ChairState) -> UUID | None:
 def compared(state: ChairState, event: ClockRead) -> tuple[ChairState, tuple[Fact, ...]]:
     """The chair after the clock of its monitor was read."""
     name = name_of(state, event.monitor)
-    fact = ClockCompared(_session_of(state), state.chair, event.at, name, event.offset_s)
-    return replace(state, clocks={**state.clocks, name: event}), (fact,)
+    state = replace(state, clocks={**state.clocks, name: event})
+    return state, () if is_strange(state, name) else (_compared(state, name, event),)
+
+
+def _compared(state: ChairState, name: str, read: ClockRead) -> ClockCompared:
+    return ClockCompared(_session_of(state), state.chair, read.at, name, read.offset_s)
 
 
 def arranged(state: ChairState, event: Arranged) -> ChairState:
-    """The chair with other monitors. Their lines begin anew, and say so themselves."""
-    if event.monitors == state.monitors:
-        return replace(state, name=event.name)
-    names = {each.name for each in event.monitors}
+    """The chair with other monitors. Lines that begin anew say so themselves; the others go on."""
+    stay = staying(state, event)
+    lines = {name: link for name in stay if (link := link_of(state, name)) is not None}
+    has_two = len(event.monitors) > 1
+    named = {n: replace(link, monitor=n if has_two else "") for n, link in lines.items()}
+    links = named if has_two else {}
     return replace(
         state,
         name=event.name,
         monitors=event.monitors,
         interval_s=max((each.interval_s for each in event.monitors), default=1.0),
-        link=None,
-        links={},
-        given={},
-        shown_from={m: name for m, name in state.shown_from.items() if name in names},
-        heard={},
-        clocks={},
+        link=worst_of(links) if has_two else next(iter(named.values()), None),
+        links=links,
+        given={key: heard for key, heard in state.given.items() if key[1] in stay},
+        shown_from=_shown_from(state, stay) if has_two else {},
+        heard={name: said for name, said in state.heard.items() if name in stay},
+        clocks={name: read for name, read in state.clocks.items() if name in stay},
     )
+
+
+def staying(state: ChairState, event: Arranged) -> frozenset[str]:
+    """The monitors whose lines go on as they are."""
+    here = {each.name for each in state.monitors}
+    return frozenset(each.name for each in event.monitors if each.name in here) - event.new
+
+
+def _shown_from(state: ChairState, stay: frozenset[str]) -> Mapping[Metric, str]:
+    """What each sign is shown from. In a chair that had one monitor all came from that one."""
+    if len(state.monitors) == 1:
+        (only,) = (each.name for each in state.monitors)
+        return dict.fromkeys(state.latest, only) if only in stay else {}
+    return {metric: name for metric, name in state.shown_from.items() if name in stay}
+
+
+def worst_of(links: Mapping[str, LinkEvent]) -> LinkEvent | None:
+    """What the tile says of two lines: the worse, and whose it is."""
+    if not links:
+        return None
+    worst = max(links.values(), key=lambda link: RANK[link.state])
+    return replace(worst, detail=f"{worst.monitor}: {worst.detail}" if worst.detail else "")
+
+
+def _without(clocks: Mapping[str, ClockRead], name: str) -> Mapping[str, ClockRead]:
+    return {other: read for other, read in clocks.items() if other != name}
 
 
 def listened(state: ChairState, by: str, at: datetime) -> Iterator[MonitorsArranged]:

@@ -50,7 +50,6 @@ from clinical.record import (
     ItemAnswered,
     LimitChanged,
     Listened,
-    MonitorHeard,
     PhaseChanged,
     ProbePlaced,
     Reading,
@@ -96,7 +95,7 @@ def facts_of(command: Command, state: ChairState, now: datetime) -> tuple[Fact, 
     if isinstance(command, StartSession):
         return _start(command, state, now)
     if isinstance(command, ConfirmMonitor):
-        return (_confirm_monitor(command, state, now),)
+        return _confirm_monitor(command, state, now)
     session = state.session
     if session is None:
         raise Refused(f"there is no session in chair {state.chair}")
@@ -223,7 +222,7 @@ def _start(command: StartSession, state: ChairState, now: datetime) -> tuple[Fac
     )
 
 
-def _confirm_monitor(command: ConfirmMonitor, state: ChairState, now: datetime) -> MonitorHeard:
+def _confirm_monitor(command: ConfirmMonitor, state: ChairState, now: datetime) -> tuple[Fact, ...]:
     name, session = command.monitor, state.session
     if session is not None and command.session not in (None, session.opened.session):
         raise Refused(f"another patient sits in chair {state.chair} now: look again")
@@ -240,6 +239,8 @@ def _entered(
 ) -> tuple[Reading, ...]:
     if command.command_id in state.entered:
         raise Refused("this is in force already, and waits for the record")
+    if by_hand.measurement_of(command.command_id) in {each.measurement_id for each in session.sets}:
+        raise Refused("this is in the record already")  # asked again after a restart
     try:
         return by_hand.readings_of(command, session, now)
     except by_hand.NotTaken as error:
@@ -501,6 +502,8 @@ def no_start(
     link = link_of(state, ordered.monitor)
     if not session.may_start_cuff:
         return "a clinician has not allowed to start the cuff from here"
+    if recognition.is_strange(state, ordered.monitor):
+        return "another monitor is at the line, and may be on another patient"
     if link is None or link.state is not LinkState.LIVE or link.at > ordered.at:
         return "the monitor is not heard: start the cuff at the monitor"
     if now - ordered.at > START_IS_LATE:

@@ -182,7 +182,7 @@ def _devices(state: ChairState, session: SessionState, now: datetime) -> Iterato
             yield from _still(session, [each for each, known in whole if known is None])
         if said is not None and is_strange(state, name):
             yield _technical(text, AlarmPriority.MEDIUM, text, max(said.at, session.opened.at))
-        if read is not None and differs(read):
+        if read is not None and differs(read) and not is_strange(state, name):
             onset_at = max(read.at, session.opened.at)
             yield _technical(condition, AlarmPriority.LOW, clock_text(state, name), onset_at)
 

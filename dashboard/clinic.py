@@ -39,10 +39,11 @@ from dashboard.arrangement import (
     listening_only,
     refusal,
     remembered,
+    twin_left,
 )
 from dashboard.clock import SteadyClock
 from dashboard.config import Config
-from dashboard.lines import Lines, Said
+from dashboard.lines import Lines, Said, other_lines
 from dashboard.live import LiveHub
 from dashboard.presets import Shelf
 from dashboard.services import Site
@@ -159,7 +160,12 @@ class Clinic:
         self.recorder = FlightRecorder(
             config.data / CAPTURES, clock=clock, bounds=_bounds(stored.get(CAPTURE))
         )
-        self.lines = Lines(clock, self._received, open_port=open_port, tap=self.recorder.tap)
+        self.lines = Lines(
+            *(clock, self._received),
+            open_port=open_port,
+            list_ports=list_ports,
+            tap=self.recorder.tap,
+        )
         self.engine = Engine(
             self._states(self.chairs),
             recorder=self.writer,
@@ -265,7 +271,7 @@ class Clinic:
             if before is not None and tuple(before) != self.chairs:
                 return Refusal("Somebody else changed the chairs meanwhile: look again.")
             found = self.ports.ports
-            why_not = refusal(chairs, found)
+            why_not = refusal(chairs, found) or twin_left(chairs, self.chairs, found)
             return why_not or self._change(remembered(chairs, found), by, "arrange_chairs")
 
     def listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
@@ -319,24 +325,28 @@ class Clinic:
             self.hub.arrange(numbers, self.site.arranged)
             for chair in new:
                 was = before.get(chair.number)
-                if was is not None and _shown_as(was) != _shown_as(chair):
-                    self._post_arranged(chair, by)
+                if was is None:
+                    continue
+                moved = other_lines(was, chair)
+                if moved or _shown_as(was) != _shown_as(chair):
+                    self._post_arranged(chair, by, moved)
         for state in self._states(added):
             self._open(self._taken_up(state))
         for link in self.lines.make_missing(new):
             link.start()
 
-    def _post_arranged(self, chair: ChairConfig, by: Actor) -> None:
+    def _post_arranged(self, chair: ChairConfig, by: Actor, moved: frozenset[str]) -> None:
         intervals_s = {
             each.monitor: self.lines.interval_s(chair.number, each.monitor)
             for each in chair.monitors
         }
         monitors = bedside_monitors(chair, intervals_s)
-        self.engine.post(chair.number, Arranged(chair.name, monitors, by.user))
-        self._tell_again(chair)
+        self.engine.post(chair.number, Arranged(chair.name, monitors, by.user, moved))
+        if not chair.monitors:
+            self._tell_again(chair)
 
     def _tell_again(self, chair: ChairConfig) -> None:
-        """Tell the engine how the lines of a chair do: it has forgotten, and they run on."""
+        """Tell the engine how the lines of a chair do, which it has not heard of."""
         now = self.clock.now()
         if not chair.monitors:
             self.engine.post(chair.number, LinkEvent(LinkState.DISCONNECTED, now, NO_MONITOR))
@@ -344,7 +354,8 @@ class Clinic:
             if number != chair.number:
                 continue
             name = monitor if len(chair.monitors) > 1 else ""
-            self.engine.post(number, LinkEvent(report.state, now, report.detail, name))
+            since = report.since or now
+            self.engine.post(number, LinkEvent(report.state, since, report.detail, name))
             if report.identity is not None:
                 self.engine.post(number, Identified(report.identity, now, name))
             if report.clock_offset_s is not None and report.clock_read_at is not None:

@@ -10,7 +10,8 @@ from clinical.clock import Clock
 from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent
 from dashboard.arrangement import ChairConfig, MonitorConfig
 from devices.link import Frame
-from devices.ports import OpenPort
+from devices.ports import FoundPort, OpenPort, Port, apart, list_ports
+from devices.protocols.line import LineSettings
 from devices.registry import PROTOCOLS
 from devices.report import LineReport
 from devices.supervisor import Supervisor
@@ -27,6 +28,7 @@ class Lines:
 
     ``receive`` is called with what a line says, on the thread of that line. One thread at a time
     may change which lines there are; ``order``, ``interval_s`` and ``reports`` are for any.
+    ``list_ports`` is asked where adapters of one number have to be told apart.
     """
 
     def __init__(
@@ -35,10 +37,11 @@ class Lines:
         receive: Callable[[int, str, Said], None],
         *,
         open_port: OpenPort,
+        list_ports: Callable[[], Sequence[FoundPort]] = list_ports,
         tap: MakeTap = lambda _chair, _monitor, _port, _ids: None,
     ) -> None:
         self._clock, self._receive = clock, receive
-        self._open_port, self._tap = open_port, tap
+        self._open_port, self._list_ports, self._tap = open_port, list_ports, tap
         # Readings of one record have different names, also those of a line that was exchanged.
         self._run, self._made = uuid4().hex[:8], count(1)
         # Replaced, never edited: other threads look at it.
@@ -77,12 +80,18 @@ class Lines:
             PROTOCOLS[monitor],
             self._clock,
             lambda said: self._receive(chair, monitor, said),
-            open_port=self._open_port,
+            open_port=self._open,
             baud=each.baud,
             ids=ids,
             listen_only=each.is_listen_only,
             tap=self._tap(chair, monitor, each.port, ids),
         )
+
+    def _open(self, port: str, settings: LineSettings, read_within_s: float) -> Port:
+        """Open what one line names, but nothing that another does."""
+        others = [of.port for of, _link in self._links.values() if of.port != port]
+        ours = apart(port, others, self._list_ports)
+        return self._open_port(ours, settings, read_within_s)
 
     def start(self) -> None:
         for _of, link in self._links.values():
@@ -107,6 +116,13 @@ class Lines:
 
 def _lines_of(chairs: Sequence[ChairConfig]) -> dict[Key, MonitorConfig]:
     return {(chair.number, each.monitor): each for chair in chairs for each in chair.monitors}
+
+
+def other_lines(old: ChairConfig, new: ChairConfig) -> frozenset[str]:
+    """The monitors that stay at a chair, at another port or speed than before."""
+    before = {each.monitor: each for each in old.monitors}
+    both = [each for each in new.monitors if each.monitor in before]
+    return frozenset(each.monitor for each in both if not _is_same(before[each.monitor], each))
 
 
 def _is_same(old: MonitorConfig, new: MonitorConfig | None) -> bool:

@@ -140,7 +140,8 @@ def test_an_older_pressure_is_recorded_and_judges_nothing():
     chair.tick(121)
     assert "nibp_systolic high" not in chair.alarms
     assert chair.state.latest[Metric.NIBP_SYSTOLIC].value == 120
-    assert len(entries(chair)) == 3
+    assert len(entries(chair)) == 2
+    assert [each.systolic_mmhg for each in chair.session.sets] == [190, 120]
 
 
 def test_a_reading_from_before_the_line_was_out_does_not_undo_what_a_hand_entered():
@@ -164,6 +165,31 @@ def test_a_reading_from_before_the_line_was_out_does_not_undo_what_a_hand_entere
     assert ("nibp_systolic high", "high") not in chair.open()
 
 
+def test_a_reading_of_a_doubtful_age_may_alarm_where_a_hand_was_calm():
+    chair = started(SessionPhase.INFUSING)
+    chair.cuff(60, 122, 80)
+    chair.now = at(100)
+    chair.enter(sys=120, dia=80)
+    chair.link(150, LinkState.DISCONNECTED)
+    chair.link(330, LinkState.LIVE)
+    frame = seen(300, reading="high", sys=215, dia=120, mean=150)
+    chair.step(Observed(frame, at(331)), at(331))
+    chair.tick(332)
+    assert ("nibp_systolic high", "high") in chair.open()
+    assert chair.state.latest[Metric.NIBP_SYSTOLIC].value == 215
+
+
+def test_a_cycle_that_fails_does_not_let_an_older_reading_end_the_alarm_of_a_hand():
+    chair = started(SessionPhase.INFUSING)
+    chair.cuff(60, 122, 80)
+    chair.now = at(300)
+    chair.enter(sys=200, dia=112, is_sure=True)
+    chair.cuff(330, None, None, None)
+    frame = seen(200, reading="old", sys=130, dia=82, mean=98)
+    chair.step(Observed(frame, at(340)), at(340))
+    assert ("nibp_systolic high", "high") in chair.open()
+
+
 def test_the_mean_of_the_reading_before_does_not_outlive_it():
     chair = started(SessionPhase.INFUSING)
     chair.cuff(60, 175, 120, 140)
@@ -172,7 +198,9 @@ def test_the_mean_of_the_reading_before_does_not_outlive_it():
     assert chair.enter(sys=118, dia=76).kind.value == "done"
     chair.tick(301)
     assert "nibp_mean high" not in {name for name, _ in chair.open()}
-    assert chair.state.latest[Metric.NIBP_MEAN].value == 90
+    mean = chair.state.latest[Metric.NIBP_MEAN]
+    assert (mean.value, mean.remarks) == (90, ("worked out from the two pressures",))
+    assert Metric.NIBP_MEAN not in {each.observation.metric for each in entries(chair)}
 
 
 def test_pressing_again_while_the_record_fails_enters_it_once():
@@ -219,6 +247,35 @@ def test_it_is_in_force_on_a_full_disk_and_its_facts_wait():
     outcome, facts = chair.ask(command, CommitResult.FAILED)
     assert "in force" in outcome.reason
     assert set(facts) <= set(chair.facts[before:])
+    assert ("nibp_systolic high", "high") in chair.open()
+
+
+def test_an_older_pressure_is_said_to_be_judged_by_nothing():
+    chair = started(SessionPhase.INFUSING)
+    chair.cuff(100, 120, 80)
+    chair.now = at(120)
+    outcome = chair.enter(sys=118, dia=78, time=at(30))
+    assert outcome.kind.value == "done"
+    assert "there is a newer pressure" in outcome.reason
+
+
+def test_the_same_press_after_a_restart_ends_no_alarm():
+    chair = started(SessionPhase.INFUSING)
+    chair.now = at(60)
+    command = RecordObservation(
+        command_id=chair.new_id(),
+        by=NURSE,
+        chair=1,
+        values=(Entered(SHORT["sys"], 120), Entered(SHORT["dia"], 80)),
+        initials="AB",
+    )
+    assert chair.ask(command)[0].kind.value == "done"
+    chair.state, _gap = resumed(ChairState(1, "Chair 1"), chair.stored(), at(90))
+    chair.now = at(90)
+    chair.link(91, LinkState.LIVE)
+    chair.cuff(120, 195, 112)
+    chair.tick(121)
+    assert "in the record already" in chair.ask(command)[0].reason
     assert ("nibp_systolic high", "high") in chair.open()
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from clinical.bedside import BedsideMonitor
 from clinical.chair import ChairState, resumed
+from clinical.commands import AllowCuff, OrderCuff
 from clinical.identity import Identity
-from clinical.links import LinkState
+from clinical.links import CuffOrder, LinkEvent, LinkState
 from clinical.monitor import Observed, SessionMonitor, Tick
 from clinical.phases import SessionPhase
 from clinical.picture import chair_view
@@ -28,7 +29,7 @@ from clinical.record import (
     Vitals,
 )
 from clinical.vitals import Metric
-from tests.clinical.fakes import NURSE, Bedside, at, seen
+from tests.clinical.fakes import CLINICIAN, NURSE, Bedside, at, seen
 
 GE = BedsideMonitor("ge-dri", "GE", frozenset({Metric.HEART_RATE, Metric.SPO2, *Metric}), "capture")
 NELLCOR = BedsideMonitor("nellcor", "Nellcor", frozenset({Metric.SPO2}), "simulated")
@@ -241,12 +242,95 @@ def test_what_a_monitor_that_was_taken_away_said_of_its_values_goes_with_it():
     assert chair.session.missing_since == {}
 
 
+def test_what_the_monitor_that_stays_said_and_lacked_stays():
+    chair = chair_with(GE)
+    chair.link(0, LinkState.LIVE)
+    chair.says(0, OURS)
+    assert chair.start().kind.value == "done"
+    chair.bring_to(SessionPhase.INFUSING)
+    chair.see(1, spo2=98, hr=70)
+    chair.see(5, spo2=98, hr=None)
+    chair.wait(70)
+    assert ("HR NO SIGNAL", "medium") in chair.open()
+    chair.acknowledge("HR NO SIGNAL")
+    chair.says(71, OTHER)
+    chair.step(Arranged("Chair 1", (GE, NELLCOR), "ines"), at(72))
+    chair.step(LinkEvent(LinkState.LIVE, at(73), "", "nellcor"), at(73))
+    assert chair.alarms["HR NO SIGNAL"].acknowledged_by == NURSE.user
+    assert list(chair_view(chair.state, chair.now).strangers) == ["ge-dri"]
+    assert ("CHECK DEVICE ge-dri", "medium") in chair.open()
+    assert chair.state.shown_from[Metric.SPO2] == "ge-dri"
+    chair.step(Arranged("Chair 1", (GE,), "ines"), at(80))
+    assert ("CHECK DEVICE", "medium") in chair.open()
+    assert chair.state.link is not None
+    assert chair.state.link.monitor == ""
+
+
+def test_a_monitor_at_another_port_is_not_yet_who_it_was():
+    chair = watched()
+    chair.says(10, OTHER)
+    chair.step(Arranged("Chair 1", (GE,), "ines", frozenset({"ge-dri"})), at(20))
+    assert chair.state.heard == {}
+    assert chair.state.link is None
+    assert not [f for f in chair.facts if isinstance(f, MonitorsArranged)]
+
+
+def test_the_clock_of_a_stranger_is_not_the_chairs():
+    chair = watched()
+    chair.says(10, OTHER)
+    chair.clock_is(11, 90.0)
+    assert ("CLOCK DIFFERS", "low") not in chair.open()
+    assert not [f for f in chair.facts if isinstance(f, ClockCompared)]
+    chair.says(20, OURS)
+    assert chair.state.clocks == {}
+    chair.says(30, OTHER)
+    chair.clock_is(31, 90.0)
+    assert chair.confirm(OTHER, "ge-dri").kind.value == "done"
+    chair.tick(32)
+    assert ("CLOCK DIFFERS", "low") in chair.open()
+    assert [f.offset_s for f in chair.facts if isinstance(f, ClockCompared)] == [90.0]
+
+
+def test_a_part_of_the_own_name_does_not_end_a_stranger():
+    chair = watched()
+    chair.says(10, OTHER)
+    chair.says(20, Identity(model="B450"))
+    chair.see(21, hr=150)
+    assert chair.state.latest[Metric.HEART_RATE].value == 70
+    assert ("CHECK DEVICE", "medium") in chair.open()
+
+
+def test_the_cuff_of_another_monitor_is_not_started():
+    cuff = replace(GE, works_cuff=True)
+    chair = chair_with(cuff)
+    chair.link(0, LinkState.LIVE)
+    chair.says(0, OURS)
+    assert chair.start().kind.value == "done"
+    allow = AllowCuff(
+        command_id=chair.new_id(),
+        by=CLINICIAN,
+        chair=1,
+        session=chair.session.opened.session,
+        is_allowed=True,
+    )
+    assert chair.ask(allow)[0].kind.value == "done"
+    chair.says(10, OTHER)
+    start = OrderCuff(
+        command_id=chair.new_id(),
+        by=NURSE,
+        chair=1,
+        session=chair.session.opened.session,
+        order=CuffOrder.START,
+    )
+    assert "may be on another patient" in chair.ask(start)[0].reason
+
+
 def test_a_new_name_alone_leaves_the_lines_as_they_are():
     chair = watched()
     link = chair.state.link
     effects = chair.step(Arranged("Window", (GE,), "ines"), at(20))
     assert not [f for f in effects.facts if isinstance(f, MonitorsArranged)]
-    assert chair.state.link is link
+    assert chair.state.link == link
 
 
 DEVICES = (OURS, OTHER, Identity("B450", "C3"), Identity("B650"), Identity(), Identity(serial="A1"))
@@ -271,7 +355,11 @@ def test_no_value_of_a_device_that_nobody_let_in_is_recorded_whatever_happens(ev
         match what:
             case "says":
                 chair.says(second, device)
-                heard = heard if device == Identity() else device
+                is_part = (own is not None and heard.is_other_than(own)) and (
+                    not device.is_other_than(own)
+                    and ((own.model and not device.model) or (own.serial and not device.serial))
+                )
+                heard = heard if device == Identity() or is_part else device
             case "confirms":
                 is_strange = own is not None and heard.is_other_than(own)
                 is_seen = (device.model, device.serial) == (heard.model, heard.serial)
