@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from clinical.vitals import CUFF, Metric
-from devices.ports import FoundPort, parse_port
+from devices.ports import FoundPort, not_alone, parse_port
 from devices.ports import place as place_of
 from devices.registry import PROTOCOLS
 
@@ -21,6 +21,7 @@ CHAIRS_MAX = 64
 NAME_MAX = 40  # characters; a longer one has no room on a tile
 PORT = "a serial port such as COM3, usb:0403:6001:A10K3X7Q or socket://10.0.0.7:4001"
 BAUD = "a number above 0, as the monitor's own menu shows it"
+TWIN = "chosen anew, for it is not the only adapter of its number (there is {})"
 # Numbered as they are plugged in: after the next start another adapter may have the name.
 PASSING = re.compile(r"/dev/tty(USB|ACM)\d+")
 
@@ -80,8 +81,21 @@ class Refusal:
 def refusal(chairs: Sequence[ChairConfig], found: Sequence[FoundPort] = ()) -> Refusal | None:
     """Why ``chairs`` cannot be arranged so; ``found`` are the ports of this computer."""
     wrong = first_wrong(chairs, found)
-    if wrong is None:
+    return None if wrong is None else _in_words(wrong, chairs)
+
+
+def twin_left(
+    chairs: Sequence[ChairConfig], before: Sequence[ChairConfig], found: Sequence[FoundPort]
+) -> Refusal | None:
+    """Why ``chairs`` must not stay so: another adapter has the number of one of theirs, and could
+    take its place. Whoever leaves fewer such than there were ``before`` may go on."""
+    left = [*_twins(chairs, found)]
+    if not left or len(left) < len([*_twins(before, found)]):
         return None
+    return _in_words(left[0], chairs)
+
+
+def _in_words(wrong: Wrong, chairs: Sequence[ChairConfig]) -> Refusal:
     chair = chairs[wrong.chair]
     where = chair.name.strip() or f"Chair {chair.number}"
     if wrong.monitor is not None:
@@ -169,11 +183,24 @@ def _shared(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterat
     taken: dict[object, str] = {}
     for index, chair in enumerate(chairs):
         for place, each in enumerate(chair.monitors):
-            port = place_of(each.port, found)
+            port = place_of(each.port, found, _others(each, chairs))
             if port in taken:
                 expected = f"different for each monitor: {taken[port]} has it, free it there first"
                 yield Wrong(index, place, "port", expected, each.port)
             taken.setdefault(port, f"{chair.name} ({each.monitor})")
+
+
+def _twins(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterator[Wrong]:
+    """Ports by a number that more than one adapter has, as far as can be seen now."""
+    for index, chair in enumerate(chairs):
+        for place, each in enumerate(chair.monitors):
+            if devices := not_alone(each.port, found, _others(each, chairs)):
+                yield Wrong(index, place, "port", TWIN.format(devices), each.port)
+
+
+def _others(each: MonitorConfig, chairs: Sequence[ChairConfig]) -> list[str]:
+    ports = [other.port for chair in chairs for other in chair.monitors]
+    return [port for port in ports if port != each.port]
 
 
 def title_of(monitor: str) -> str:
@@ -262,7 +289,7 @@ def remembered(
 def passing(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> list[str]:
     """A warning for each port that may be another adapter after the next start."""
     keys = {port.device: port.key for port in found if port.key}
-    warnings = []
+    warnings = [_in_words(each, chairs).words for each in _twins(chairs, found)]
     for chair in chairs:
         for each in chair.monitors:
             if not PASSING.fullmatch(each.port):

@@ -224,8 +224,11 @@ def _place_key(port: FoundPort) -> str:
     return f"usb-at:{port.location}" if port.location else port.device
 
 
-def resolve(text: str, found: Sequence[FoundPort]) -> str:
+def resolve(text: str, found: Sequence[FoundPort], others: Iterable[str] = ()) -> str:
     """The device that ``text`` names now, among the ports that were ``found``.
+
+    ``others`` are what other lines name: an adapter in a USB socket that one of them names is
+    theirs, whatever number it has. Two of one number would else change places with each other.
 
     Raises NotThere, which is an OSError with words for a nurse, and ValueError for no port at all.
     """
@@ -234,10 +237,16 @@ def resolve(text: str, found: Sequence[FoundPort]) -> str:
         return address.device
     if isinstance(address, SocketAddress):
         return str(address)
-    fitting = [port for port in found if _fits(port, address)]
+    fitting, theirs = _fitting(address, found, others)
     if len(fitting) == 1:
         return fitting[0].device
     name = spoken(text)
+    if theirs and not fitting:
+        raise NotThere(
+            f"{name} is not plugged into this computer: the one of that number in USB socket "
+            f"{theirs[0].location} belongs to another monitor. Plug it in, or choose the port anew "
+            "on the monitors page."
+        )
     if fitting:
         devices = " and ".join(port.device for port in fitting)
         raise NotThere(
@@ -252,6 +261,40 @@ def resolve(text: str, found: Sequence[FoundPort]) -> str:
     raise NotThere(f"{name} is not plugged into this computer: plug it in, any socket will do.")
 
 
+def apart(text: str, others: Iterable[str], list_ports: Callable[[], Sequence[FoundPort]]) -> str:
+    """``text``, or the device that it names now where ``others`` name USB sockets.
+
+    Raises NotThere where that cannot be told.
+    """
+    sockets = [each for each in others if isinstance(parse_port(each), UsbSocketAddress)]
+    if not sockets or not isinstance(parse_port(text), AdapterAddress):
+        return text
+    return resolve(text, list_ports(), sockets)
+
+
+def not_alone(text: str, found: Sequence[FoundPort], others: Iterable[str]) -> str:
+    """Which adapters ``text`` may be taken for by its number, in words; "" where it is certain."""
+    address = parse_port(text)
+    if not isinstance(address, AdapterAddress):
+        return ""
+    fitting, theirs = _fitting(address, found, others)
+    if len(fitting) < 2 and not theirs:
+        return ""
+    return " and ".join(sorted(port.device for port in (*fitting, *theirs)))
+
+
+def _fitting(
+    address: AdapterAddress | UsbSocketAddress, found: Sequence[FoundPort], others: Iterable[str]
+) -> tuple[list[FoundPort], list[FoundPort]]:
+    """The ports that ``address`` may mean, and those that would fit but are of other lines."""
+    fitting = [port for port in found if _fits(port, address)]
+    if isinstance(address, UsbSocketAddress):
+        return fitting, []
+    taken = {str(parse_port(each)) for each in others}
+    theirs = [port for port in fitting if _place_key(port) in taken]
+    return [port for port in fitting if port not in theirs], theirs
+
+
 def _fits(port: FoundPort, address: AdapterAddress | UsbSocketAddress) -> bool:
     if isinstance(address, UsbSocketAddress):
         return port.location == address.location
@@ -262,15 +305,18 @@ def _fits(port: FoundPort, address: AdapterAddress | UsbSocketAddress) -> bool:
 
 
 def place(
-    text: str, found: Sequence[FoundPort], real: Callable[[str], str] = os.path.realpath
+    text: str,
+    found: Sequence[FoundPort],
+    others: Iterable[str] = (),
+    real: Callable[[str], str] = os.path.realpath,
 ) -> str:
     """What all names of one port have in common: com3 is COM3, a link is what it leads to, an
-    adapter the device that it is now (its key, while it is not plugged in).
+    adapter the device that it is now (its key, while it is not plugged in); ``others`` as above.
 
     Raises ValueError for a ``text`` that names no port.
     """
     try:
-        device = resolve(text, found)
+        device = resolve(text, found, others)
     except NotThere:
         return str(parse_port(text))
     return real(device) if device.startswith("/") else device

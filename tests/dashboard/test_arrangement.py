@@ -19,6 +19,7 @@ from dashboard.arrangement import (
     passing,
     refusal,
     remembered,
+    twin_left,
 )
 from devices.ports import FoundPort, keyed
 
@@ -169,6 +170,28 @@ def test_a_name_that_does_not_last_is_warned_of():
         "Door, dinamap: /dev/ttyACM3 may be another adapter after the next start; "
         "plug it in, and the monitors page shows the name that lasts",
     ]
+
+
+def test_an_adapter_whose_number_another_has_is_to_be_chosen_anew():
+    mine, twin = (
+        FoundPort(f"/dev/ttyUSB{n}", "", "", "A5", 0x0403, 0x6001, "", f"1-{n}") for n in (0, 1)
+    )
+    by_number = (other(WINDOW, 0, port="usb:0403:6001:A5"),)
+    both = (*by_number, other(DOOR, 0, port="usb-at:1-1"))
+    chosen = (other(WINDOW, 0, port="usb-at:1-0"), both[1])
+    found = keyed([mine, twin])
+    assert twin_left(by_number, by_number, keyed([mine])) is None
+    assert twin_left(chosen, both, found) is None
+    refused = twin_left(both, by_number, found)
+    assert refused is not None
+    assert (refused.chair, refused.monitor, refused.field) == (0, 0, "port")
+    assert "chosen anew" in refused.words
+    assert "/dev/ttyUSB0 and /dev/ttyUSB1" in refused.words
+    assert twin_left((), by_number, found) is None, "a chair may be taken away"
+    # The twin alone is here: the file must not keep Vigil from watching the others.
+    assert refusal(both, keyed([twin])) is None
+    (warned,) = passing(both, keyed([twin]))
+    assert "there is /dev/ttyUSB1" in warned
 
 
 def test_a_typed_speed_is_a_number_or_refused_in_words():

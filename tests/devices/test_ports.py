@@ -21,10 +21,12 @@ from devices.ports import (
     SerialAddress,
     SocketAddress,
     UsbSocketAddress,
+    apart,
     describe_loss,
     describe_open_error,
     keyed,
     list_ports,
+    not_alone,
     open_port,
     parse_port,
     place,
@@ -120,6 +122,43 @@ def test_clones_of_one_number_are_remembered_by_their_sockets_and_told_apart_in_
         "and nobody can tell which is meant: unplug one, or choose the port anew on the monitors "
         "page."
     )
+
+
+OURS = "usb:0403:6001:A5"
+MINE, TWIN = adapter("/dev/ttyUSB0", "A5", "1-1"), adapter("/dev/ttyUSB1", "A5", "1-2")
+
+
+def test_a_twin_that_another_line_has_by_its_socket_is_never_taken_for_ours():
+    theirs = ["usb-at:1-2", "COM3"]
+    assert resolve(OURS, keyed([MINE, TWIN]), theirs) == "/dev/ttyUSB0"
+    with pytest.raises(NotThere) as caught:  # it came back first
+        resolve(OURS, keyed([TWIN]), theirs)
+    assert describe_open_error(caught.value, OURS) == (
+        "The adapter A5 (USB 0403:6001) is not plugged into this computer: the one of that number "
+        "in USB socket 1-2 belongs to another monitor. Plug it in, or choose the port anew on the "
+        "monitors page."
+    )
+    assert resolve("usb-at:1-2", keyed([TWIN]), [OURS]) == "/dev/ttyUSB1"
+    assert place(OURS, keyed([TWIN]), theirs) == OURS
+
+
+def test_ports_are_listed_only_where_adapters_have_to_be_told_apart():
+    def listed():
+        return keyed([MINE, TWIN])
+
+    def never():
+        raise AssertionError
+
+    assert apart(OURS, ["usb-at:1-2"], listed) == "/dev/ttyUSB0"
+    assert apart(OURS, ["usb:0403:6001:A6", "COM3"], never) == OURS
+    assert apart("COM3", ["usb-at:1-2"], never) == "COM3"
+
+
+def test_a_number_is_certain_while_one_adapter_has_it():
+    assert not_alone(OURS, keyed([MINE]), ["COM3"]) == ""
+    assert not_alone(OURS, keyed([MINE, TWIN]), ()) == "/dev/ttyUSB0 and /dev/ttyUSB1"
+    assert not_alone(OURS, keyed([TWIN]), ["usb-at:1-2"]) == "/dev/ttyUSB1"
+    assert not_alone("usb-at:1-1", keyed([MINE, TWIN]), ["usb-at:1-2"]) == ""
 
 
 @pytest.mark.parametrize("key", [port.key for port in keyed([adapter("COM3", "A%:5")])])
