@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -13,6 +12,7 @@ from devices.report import TAIL, UNKNOWN_MAX, LineReport
 
 RATES_OVER_S = 10.0
 OTHERS = "others"
+TAIL_MOST = 8 * TAIL
 
 
 class Account:
@@ -32,7 +32,10 @@ class Account:
         self._offset_s: float | None = None
         self._offset_at: datetime | None = None
         self._unknown: dict[str, int] = {}
-        self._tail = b""
+        # What came last, and how often since: most monitors send the same ones all the time.
+        self._again: tuple[str, ...] = ()
+        self._times = 0
+        self._tail = bytearray()  # more than the page shows: it is cut now and then
 
     def opened(self, device: str, at: datetime, now_s: float) -> None:
         """A port was opened: rates begin anew, and nobody said yet who is there."""
@@ -46,7 +49,9 @@ class Account:
         """One read, and how many pieces it completed."""
         with self._lock:
             self._received += len(data)
-            self._tail = (self._tail + data)[-TAIL:]
+            self._tail += data
+            if len(self._tail) > TAIL_MOST:
+                del self._tail[:-TAIL]
             if frames:
                 self._last_good_at = at
             if frames or garbled:
@@ -55,13 +60,14 @@ class Account:
                 self._recent.append((now_s, frames, garbled))
                 self._forget(now_s)
 
-    def not_read(self, names: Iterable[str]) -> None:
+    def not_read(self, names: tuple[str, ...]) -> None:
         """What a message held that nobody reads, each time that it comes."""
+        if names == self._again:  # without the lock, for only the link writes here
+            self._times += 1
+            return
         with self._lock:
-            for name in names:
-                is_counted = name in self._unknown or len(self._unknown) < UNKNOWN_MAX
-                counted = name if is_counted else OTHERS
-                self._unknown[counted] = self._unknown.get(counted, 0) + 1
+            self._unknown = self._counted()
+            self._again, self._times = names, 1
 
     def identified(self, identity: Identity) -> None:
         with self._lock:
@@ -92,9 +98,17 @@ class Account:
                 identity=self._identity,
                 clock_offset_s=self._offset_s,
                 clock_read_at=self._offset_at,
-                unknown=dict(self._unknown),
-                tail=self._tail,
+                unknown=self._counted(),
+                tail=bytes(self._tail[-TAIL:]),
             )
+
+    def _counted(self) -> dict[str, int]:
+        """The names and how often each came, those that came last included."""
+        counts = dict(self._unknown)
+        for name in self._again:
+            counted = name if name in counts or len(counts) < UNKNOWN_MAX else OTHERS
+            counts[counted] = counts.get(counted, 0) + self._times
+        return counts
 
     def _forget(self, now_s: float) -> None:
         while self._recent and self._recent[0][0] <= now_s - RATES_OVER_S:

@@ -107,7 +107,9 @@ class SerialLink:
         """Listen until ``stop`` is set. Raises OSError when the port goes away."""
         self.begin()
         while not stop.is_set():
-            self.turn(self._port.read())
+            data = self._port.read()
+            if not stop.is_set():  # else the line may be another's by now
+                self.turn(data)
         goodbye = self._talk.closing()
         if not self._was_muted:  # else there is no conversation to end
             with suppress(OSError):  # it went away first; there is nobody to say goodbye to
@@ -188,12 +190,12 @@ class SerialLink:
 
     def _note(self, message: Message, at: datetime) -> None:
         """Whatever ``message`` says beside its numbers: who sent it, and what nobody reads."""
-        if self._protocol.unknown is not None:
-            names = self._protocol.unknown(message)
-            if names:
-                self._account.not_read(names)
-        said = self._protocol.identity(message) if self._protocol.identity else None
-        if said is None or said == self._said or said == NOBODY:
+        unknown, identity = self._protocol.unknown, self._protocol.identity
+        if unknown is not None and (names := unknown(message)):
+            self._account.not_read(names)
+        said = None if identity is None else identity(message)
+        # A protocol makes the same one only once: to compare what is in them costs more.
+        if said is None or said is self._said or said == self._said or said == NOBODY:
             return
         self._said = said
         who = together(self._who, said)

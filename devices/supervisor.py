@@ -169,6 +169,10 @@ class Supervisor:
         except OSError as error:
             self._tell(LinkState.DISCONNECTED, describe_open_error(error, self._port))
             return False
+        if self._stop.is_set():  # an opening may take longer than a stop waits
+            with suppress(OSError):
+                port.close()
+            return False
         at, at_s = self._clock.now(), self._clock.monotonic()
         self._account.opened(port.device, at, at_s)
         if self._tap is not None:
@@ -207,7 +211,12 @@ class Supervisor:
         return link.is_proven
 
     def _tell(self, state: LinkState, detail: str) -> None:
-        """Emit the state if it changed, or the reason why there is no port to listen to."""
+        """Emit the state if it changed, or the reason why there is no port to listen to.
+
+        Not after a stop: the line may be another's by then.
+        """
+        if self._stop.is_set():
+            return
         told, self._told = self._told, (state, detail)
         is_reason_news = state is LinkState.DISCONNECTED
         if told is not None and told[0] is state and (told[1] == detail or not is_reason_news):

@@ -340,10 +340,10 @@ def unknown(message: Message) -> tuple[str, ...]:
     Left out, for they are no measurements: limits, events, the no-breath period.
     """
     match message:
+        case WavePoint():  # twenty a second: first
+            return WAVE_NAMES
         case Numerics():
             return BEHIND_NAMES if message.has_more else ()
-        case WavePoint():
-            return WAVE_NAMES
         case OtherMessage():
             return (MESSAGE_NAMES.get(message.code) or f"message {message.code}",)
     return ()

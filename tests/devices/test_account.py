@@ -51,8 +51,15 @@ def test_the_last_bytes_are_kept_and_no_more(account):
 
 
 def test_names_that_nobody_reads_are_bounded(account):
-    account.not_read(f"name {n}" for n in range(UNKNOWN_MAX + 50))
-    account.not_read(["name 7"])
+    account.not_read(tuple(f"name {n}" for n in range(UNKNOWN_MAX + 50)))
+    account.not_read(("name 7",))
     unknown = account.add_to(LINE, 102.0).unknown
     assert len(unknown) == UNKNOWN_MAX + 1
     assert (unknown["name 7"], unknown[OTHERS]) == (2, 50)
+
+
+def test_names_are_counted_each_time_whether_or_not_they_are_the_ones_before(account):
+    for names in (("wave",), ("wave",), ("wave", "PVI"), ("wave",), ("wave",)):
+        account.not_read(names)
+        account.add_to(LINE, 102.0)
+    assert account.add_to(LINE, 102.0).unknown == {"wave": 5, "PVI": 1}

@@ -15,7 +15,7 @@ import pytest
 import serial
 
 from clinical.links import LinkEvent, LinkState
-from devices.link import Frame
+from devices.link import Frame, SerialLink
 from devices.ports import FoundPort, open_port
 from devices.protocols.ge_dri import request_frame
 from devices.registry import PROTOCOLS
@@ -344,6 +344,47 @@ def test_a_serial_server_that_closes_is_disconnected_and_comes_back(listening):
                 assert heard.until_frame().observations[0].value == heart_rate
             assert "serial server still on" in heard.until(DISCONNECTED).detail
     assert [s for s in heard.states if s is not CONNECTING] == [LIVE, DISCONNECTED] * 2
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_line_that_was_stopped_while_it_was_being_opened_says_no_more(monkeypatch, comes):
+    monkeypatch.setattr("devices.supervisor.STOP_WITHIN_S", 0.0)
+    is_asked, may_end, clock = threading.Event(), threading.Event(), HandClock()
+    told = []
+    port = ScriptedPort(clock, [ge.WORKED])
+
+    def slow(_port, _settings, _read_within_s):
+        is_asked.set()
+        may_end.wait(WITHIN_S)
+        if comes:
+            return port
+        raise OSError(errno.ENODEV, "nobody answers")
+
+    line = Supervisor("chair 1", "/dev/ttyUSB0", GE, clock, told.append, open_port=slow)
+    line.start()
+    assert is_asked.wait(WITHIN_S)
+    line.stop()
+    may_end.set()
+    monkeypatch.setattr("devices.supervisor.STOP_WITHIN_S", WITHIN_S)
+    line.stop()
+    assert [fact.state for fact in told] == [CONNECTING]
+    assert (port.written, port.is_closed) == ([], comes)
+
+
+def test_what_a_port_gives_after_the_stop_is_nobodys():
+    told, stop, clock = [], threading.Event(), HandClock()
+
+    class Late(ScriptedPort):
+        def read(self):
+            stop.set()  # while the read hung, the line was given to another port
+            return super().read()
+
+    port = Late(clock, [ge.WORKED])
+    SerialLink(
+        port, GE, GE.decoder(), GE.talk(), clock, lambda *_: told.append(_), told.append
+    ).run(stop)
+    assert told == []
+    assert port.written[-1] == STOP
 
 
 def test_a_link_event_is_stamped_by_the_injected_clock():
