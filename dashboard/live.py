@@ -6,7 +6,7 @@ missed in one message, one that fell too far behind is told so, a stalled one co
 
     {"boot", "seq", "now", "speed", "viewer": who looks, or null, "arranged": another one whenever
         the clinic has other chairs (it is sent anew then, as all of this), "snapshot": {chair: {
-        "points": [[t_ms, metric, value, quality]], and a fifth, 1, where a person entered it,
+        "points": [[t_ms, metric, value, quality, or "manual" of what a person entered]],
         "alarms": [{"id", "condition", "text", "kind", "priority", "metric", "direction",
             "value", "worst", "limit", "delay_s", "onset_ms", "acknowledged_by", "acknowledged_ms",
             "news", "latched", "unseen": what it said when it was worse, or "",
@@ -462,8 +462,7 @@ def _points(observations: Sequence[Observation]) -> tuple[int, str]:
     """The newest time (ms; 0 where there are none) and the points, as JSON arrays and commas."""
     times = [_ms(observation.observed_at) for observation in observations]
     arrays = (
-        f'[{t_ms},"{observation.metric}",{_number(observation.value)},"{observation.quality}"'
-        f"{',1' if observation.source is Source.MANUAL else ''}]"
+        f'[{t_ms},"{observation.metric}",{_number(observation.value)},"{_quality(observation)}"]'
         for t_ms, observation in zip(times, observations, strict=True)
     )
     return max(times, default=0), ",".join(arrays)
@@ -584,6 +583,10 @@ def _sources(view: ChairView) -> dict[str, tuple[str, float]]:
         return {}
     known = {each.name: (each.title.split()[0], each.interval_s) for each in view.monitors}
     return {metric.value: known[name] for metric, name in view.shown_from.items()}
+
+
+def _quality(observation: Observation) -> str:
+    return "manual" if observation.source is Source.MANUAL else observation.quality.value
 
 
 def _identity(view: ChairView) -> dict[str, Any]:

@@ -187,7 +187,8 @@
         insert(chair.series[metric], last + 1, null);
       }
     }
-    for (const [t, metric, value, quality, isByHand] of parts.points || []) {
+    for (const [t, metric, value, said] of parts.points || []) {
+      const isByHand = said === 'manual', quality = isByHand ? 'valid' : said;
       if (isByHand && !isCuff(metric)) continue; // it stands in for no measured value
       if (!(t < chair.latest[metric]?.t)) chair.latest[metric] = {t, value, quality, isByHand};
       if (isByHand) continue; // the page draws it apart
@@ -288,14 +289,13 @@
       if (isByHand && point?.t < ofCuff) return {state: 'none', by: ''}; // a mean of another reading
       const isMine = point?.isByHand && entered?.[0] === point.t;
       const initials = isMine ? entered[2] : '';
-      return {point, state: point?.isByHand && state === 'live' ? 'manual' : state,
-        by: point?.isByHand ? `by hand ${initials}`.trim() : ''};
+      return {point, state, by: point?.isByHand ? `by hand ${initials}`.trim() : ''};
     }
     const isMeasured = state === 'live' || state === 'stale' && point.t >= (entered?.[0] ?? 0) ||
       metric === 'heart_rate' && stateOf(chair, 'pulse_rate') === 'live';
     if (!entered || isMeasured) return {point, state, by: ''};
     const [t, value, initials] = entered, own = {t, value, quality: 'valid'};
-    return {point: own, state: isLive && ageS(own) <= staleAfterS(chair, 'nibp_') ? 'manual' : 'stale',
+    return {point: own, state: 'stale',
       by: `by hand ${timeOfDay(t)} ${initials}`};
   };
 

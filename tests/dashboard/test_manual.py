@@ -310,10 +310,11 @@ def test_a_value_by_hand_is_marked_and_gives_way_to_a_measured_one(bedside):
     bedside.clinic.engine.change(1, (mean,))
     latest = {**bedside.clinic.engine.latest(1), **{each.metric: each for each in (*cuff, mean)}}
     bedside.clinic.engine.change(1, cuff, "by_hand", by_hand=hand, latest=latest)
-    for metric, text in (("resp_rate", "14"), ("nibp_systolic", "128")):
+    # A counted rate is never live; a pressure is as new as one of the cuff.
+    for metric, text, state in (("resp_rate", "14", "stale"), ("nibp_systolic", "128", "live")):
         expect(bedside.number(metric)).to_have_text(text)
         expect(bedside.number(metric)).to_have_attribute("data-source", "manual")
-        expect(bedside.number(metric)).to_have_attribute("data-state", "manual")
+        expect(bedside.number(metric)).to_have_attribute("data-state", state)
     expect(bedside.number("nibp_mean")).to_have_text("---")  # of another reading
     marks = bedside.page.locator(".watch .word-by-hand")
     time = f"{now.astimezone():%H:%M}"
