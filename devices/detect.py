@@ -30,6 +30,7 @@ RAW_MOST = 4096  # bytes
 AND_A_BIT_S = 0.5
 MOMENT_S = 0.15
 FEWEST_BYTES = 20  # of a round, or it is a spark on an open line and nobody who talks
+GROWN = 1.25  # times what was judged before, or a pause, and it is judged again
 MOST_BYTES = 32768  # of a round; whoever says more and is not understood will not be
 
 # How long a monitor takes to answer what its protocol says first; without a line here: 2 s. Words
@@ -403,7 +404,7 @@ class _Listener:
         port = self._opened(each.settings) if is_settable or self._port is None else self._port
         heard, found = bytearray(), tuple[Evidence, ...]()
         now_s = self._clock.monotonic()
-        until_s, is_longer = now_s + window_s, False
+        until_s, is_longer, judged = now_s + window_s, False, 0
         entry = self._entries[each.asks] if each.asks else None
         talked: _Conversation | None = None
         try:
@@ -412,7 +413,10 @@ class _Listener:
                 data = port.read()
                 now_s = self._clock.monotonic()
                 heard += data
-                if data:
+                # All of it is read each time: not for every few bytes that a babbler adds.
+                is_more = len(heard) >= GROWN * judged or not data or now_s >= until_s
+                if is_more and len(heard) > judged:
+                    judged = len(heard)
                     theirs = without_echo(bytes(heard), talked.said)
                     found = judge(theirs, each.names, self._entries, self._clock.now())
                     if not is_longer and (found or self._is_promising(theirs, each)):
@@ -424,6 +428,8 @@ class _Listener:
             if talked is not None:
                 talked.ends()
         theirs = without_echo(bytes(heard), talked.said)
+        if len(heard) > judged:  # all that is taken of a round is here
+            found = judge(theirs, each.names, self._entries, self._clock.now())
         self._is_echo = self._is_echo or (bool(heard) and not theirs)
         self._tried.append(Tried(settings, title, len(heard)))
         if len(heard) > len(self._most):
