@@ -151,6 +151,8 @@ class Demo:
                 *("--port", self._ports[seat.number, name][0]),
                 *("--at", str((now - self._script_begin(seat)).total_seconds())),
                 *("--seed", str(self._seed + seat.number), "--watch-parent"),
+                # Other patients, the same clinic: its monitors are those that the record knows.
+                *("--device", str(seat.number)),
             )
             for seat in SEATS
             for name in self._monitors[seat.number]

@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         *("--faults", "--fault"), default="", help="as split,drop:0.01,noise,stall:20s,unplug:60s"
     )
     parser.add_argument("--serial", help="who the monitor says it is; by default of the seed")
+    parser.add_argument("--device", type=int, help="who it is by default, in place of the seed")
     parser.add_argument(
         "--clock-offset", type=float, default=0.0, help="seconds that its clock is ahead"
     )
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             stamps=options.stamps,
             faults=options.faults,
             serial=options.serial,
+            device=options.device,
             clock_offset_s=options.clock_offset,
             sent=options.sent,
             watch_parent=options.watch_parent,

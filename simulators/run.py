@@ -57,6 +57,7 @@ def simulate(
     stamps: bool = False,
     faults: str = "",
     serial: str | None = None,
+    device: int | None = None,
     clock_offset_s: float = 0.0,
     sent: str | None = None,
     watch_parent: bool = False,
@@ -67,10 +68,10 @@ def simulate(
     ``at_s`` and ``length_s`` are seconds of scenario time, which runs ``speed`` times as fast as
     the wall clock. ``begin`` is the monitor's own clock at scenario time zero (default: now less
     ``at_s``), and ``clock_offset_s`` how far it is ahead of the right time. Without a scenario or a
-    recording the patient is the calm one. ``serial`` is who the monitor says it is (default: always
-    the same for one kind and seed); ``sent`` a file for what it says, as simulators/sent.py writes
-    it. ``watch_parent``: stop within a second of the parent process, so that a killed demo leaves
-    nobody behind.
+    recording the patient is the calm one. ``serial`` is who the monitor says it is; by default it
+    hangs on kind and ``device``, or seed where there is none. ``sent`` is a file for what it says,
+    as simulators/sent.py writes it. ``watch_parent``: stop within a second of the parent process,
+    so that a killed demo leaves nobody behind.
 
     ``port`` may be ``file:PATH`` or ``file:-``: then nothing waits, and PATH gets what a client
     that asked for values every ``interval_s`` would have received in ``length_s`` (default: to the
@@ -99,7 +100,9 @@ def simulate(
     patient = _patient(scenario, recording, seed)
     cable = cable_faults.FaultyCable(cable_faults.parse(faults), seed, at_s)
     machine = model.make(
-        patient.at, begin_unix_s + clock_offset_s, _serial(monitor, model, serial, seed)
+        patient.at,
+        begin_unix_s + clock_offset_s,
+        _serial(monitor, model, serial, seed if device is None else device),
     )
     if port.startswith("file:"):
         if not 1 <= interval_s <= 3600:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -272,6 +273,17 @@ def test_who_it_is_is_told_and_the_same_seed_is_the_same_device(tmp_path, monito
     assert default(0) == default(1) or monitor not in ("nellcor", "suntech")
     for seed in (0, 1, 4711):
         MONITORS[monitor].make(lambda _t_s: Displayed(), 0.0, default(seed))
+
+
+def test_another_patient_may_have_the_same_device(tmp_path):
+    number = re.compile(rb" SN=(\w+) ")
+    files = [
+        file_of(tmp_path, "masimo-ascii1", seed=seed, device=device)
+        for seed, device in ((1, 4), (2, 4), (2, None))
+    ]
+    first, second, third = (set(number.findall(each)) for each in files)
+    assert first == second != third
+    assert files[0] != files[1]
 
 
 @pytest.mark.parametrize(
