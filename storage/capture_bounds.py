@@ -57,8 +57,10 @@ def pieces(folder: Path, known: Known | None = None) -> list[Piece]:
     ``known`` keeps their headers from one call to the next: a month of a clinic is thousands.
     """
     headers: Known = {} if known is None else known
-    found = []
-    for file in folder.glob(f"*{SUFFIX}"):
+    here, found = set(folder.glob(f"*{SUFFIX}")), []
+    for file in headers.keys() - here:
+        del headers[file]
+    for file in here:
         try:
             if file not in headers:
                 headers[file] = _header(file)

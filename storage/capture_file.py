@@ -31,7 +31,7 @@ BLOCK = Struct("<2sBIII")
 HEADER, MINUTE, MORE = 1, 2, 3
 ENTRY = Struct("<BqdI")
 FLUSHED = b"\x00\x00\xff\xff"  # how every sync flush ends
-HEADER_MAX = 1 << 13  # bytes
+HEADER_MAX, HEADER_LIKELY = 1 << 13, 512  # bytes
 BLOCK_MAX = 1 << 24  # bytes; a size above is damage
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -58,6 +58,7 @@ class Header:
     speed: float  # of the clock
     piece: int
     started: str  # aware UTC, ISO 8601
+    version: str = ""  # of the Vigil that wrote it; "" in the first files
     format: int = 1
 
     @property
@@ -156,6 +157,11 @@ class Damaged:
     reason: str
 
 
+def _bytes(text: str) -> bytes:
+    """A name of the operating system may hold what is no character: it is spelt out."""
+    return text.encode(errors="backslashreplace")
+
+
 def to_us(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
 
@@ -179,19 +185,19 @@ def packed(entry: Entry) -> bytes:
         case Stepped(what, _at, of, monitor, more):
             when = "" if of is None else str(to_us(of))
             beside = json.dumps(more, ensure_ascii=False) if more else ""
-            kind, payload = STEPPED, f"{what}|{when}|{monitor}|{beside}".encode()
+            kind, payload = STEPPED, _bytes(f"{what}|{when}|{monitor}|{beside}")
         case Opened(device, _at, at_s):
-            kind, payload = OPENED, device.encode()
+            kind, payload = OPENED, _bytes(device)
         case Told(state, detail, _at, at_s):
-            kind, payload = TOLD, f"{state.value}|{detail}".encode()
+            kind, payload = TOLD, _bytes(f"{state.value}|{detail}")
         case Asked(interval_s, _at, at_s):
             kind, payload = ASKED, repr(float(interval_s)).encode()
         case Closed(reason, _at, at_s):
-            kind, payload = CLOSED, reason.encode()
+            kind, payload = CLOSED, _bytes(reason)
         case Missed(count, reason, _at, at_s):
-            kind, payload = MISSED, f"{count}|{reason}".encode()
+            kind, payload = MISSED, _bytes(f"{count}|{reason}")
         case Chair(plain, _at):
-            kind, payload = CHAIR, json.dumps(plain, ensure_ascii=False).encode()
+            kind, payload = CHAIR, _bytes(json.dumps(plain, ensure_ascii=False))
     return ENTRY.pack(kind, to_us(entry.at), at_s, len(payload)) + payload
 
 
@@ -230,7 +236,7 @@ class Blocks:
     def __init__(self, header: Header) -> None:
         self._number = 0
         self._stream = zlib.compressobj()
-        payload = json.dumps(asdict(header), ensure_ascii=False).encode()
+        payload = _bytes(json.dumps(asdict(header), ensure_ascii=False))
         self.begin = MAGIC + self._block(HEADER, payload)
 
     def block(self, entries: bytes, *, is_new_minute: bool) -> bytes:
@@ -248,9 +254,13 @@ class Blocks:
 
 def header_of(file: Path) -> Header:
     """Raises NoCapture, and OSError."""
-    with file.open("rb") as opened:
-        found = next(_blocks(opened.read(HEADER_MAX)), None)
-    return _header(file, found)
+    with file.open("rb", buffering=0) as opened:  # a month of a clinic is thousands of files
+        data = opened.read(HEADER_LIKELY)
+        begin = len(MAGIC) + BLOCK.size
+        if len(data) >= begin:
+            size = BLOCK.unpack_from(data, len(MAGIC))[3]
+            data += opened.read(max(0, begin + min(size, HEADER_MAX) - len(data)))
+    return _header(file, next(_blocks(data), None))
 
 
 def _header(file: Path, found: _Block | Damaged | None) -> Header:
@@ -259,7 +269,7 @@ def _header(file: Path, found: _Block | Damaged | None) -> Header:
     plain = json.loads(found.payload)
     if plain.get("format") != 1:
         raise NoCapture(f"{file.name} is of format {plain.get('format')}, expected 1")
-    return Header(**{each.name: plain[each.name] for each in fields(Header)})
+    return Header(**{each.name: plain[each.name] for each in fields(Header) if each.name in plain})
 
 
 def read(file: Path) -> Iterator[Entry | Damaged]:

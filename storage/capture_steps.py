@@ -42,7 +42,7 @@ def step_of(event: Event, now: datetime) -> Entry:
             return Stepped(what, now, more={"is_recording": event.is_recording})
         case Arranged():
             plain = {"name": event.name, "monitors": [_monitor(m) for m in event.monitors]}
-            return Chair({"arranged": plain | {"by": ""}}, now)
+            return Chair({"arranged": plain | {"new": sorted(event.new)}}, now)
         case Committed():
             is_news = event.result is CommitResult.COMMITTED and not is_at_once(event.command)
             if is_news and event.facts:
@@ -110,6 +110,15 @@ def state_of(chair: Chair, number: int) -> ChairState:
             for name, read in plain["clocks"].items()
         },
     )
+
+
+def arranged_of(chair: Chair, by: str) -> Arranged | None:
+    """What the chair was arranged to, by whom the record says; None for one that it began with."""
+    plain = chair.plain.get("arranged")
+    if plain is None:
+        return None
+    new = frozenset(plain.get("new", ()))
+    return Arranged(plain["name"], monitors_of(plain["monitors"]), by, new)
 
 
 def session_in(chair: Chair) -> UUID | None:

@@ -12,12 +12,14 @@ it, nor any patient's name: what people did is in the record.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
@@ -115,12 +117,13 @@ class FlightRecorder:
         self._queue_max = queue_max
         self._write_every_s, self._try_again_s = write_every_s, try_again_s
         self._queue: SimpleQueue[_Of] = SimpleQueue()
-        self._streams: list[_Stream] = []
-        self._rules: dict[int, _Stream] = {}
+        self._streams: dict[_Stream, None] = {}  # with a file open, or something to write
+        self._missed = 0  # by those that are let go of
         self._lock = Lock()  # of the two above
+        self._rules: dict[int, _Stream] = {}
+        self._version = version("vigil")
         self._open_since: dict[int, datetime] = {}  # by chair, its open session
         self._told = CaptureState()
-        self._failed_s: float | None = None  # monotonic; when the disk was last tried in vain
         self._tidied_s = float("-inf")
         self._kept: tuple[int, datetime | None] = 0, None  # size and oldest of the state
         self._known: Known = {}
@@ -131,26 +134,21 @@ class FlightRecorder:
     @property
     def state(self) -> CaptureState:
         with self._lock:
-            streams = list(self._streams)
-        missed, (size, oldest) = sum(stream.missed for stream in streams), self._kept
+            missed = self._missed + sum(stream.missed for stream in self._streams)
+        size, oldest = self._kept
         return replace(self._told, missed=missed, size=size, oldest=oldest)
 
     def tap(self, chair: int, monitor: str, port: str, ids: str) -> _LineTap:
         """What a line's Supervisor is given. ``ids`` goes before its measurement ids."""
-        header = Header(
-            LINE, self.run, chair, monitor, port, ids, self._clock.speed, 0, _text(self._clock)
-        )
-        return _LineTap(self._put, self._add(header))
+        header = self._header(LINE, chair, monitor, port, ids)
+        return _LineTap(self._put, _Stream(self.folder, header))
 
     def stepped(self, state: ChairState, event: Event, now: datetime) -> None:
         """The engine is about to step ``state`` with ``event``; on the engine's thread."""
         stream = self._rules.get(state.chair)
         if stream is None:
-            header = Header(
-                *(RULES, self.run, state.chair, "", "", f"{self.run}-{state.chair}"),
-                *(self._clock.speed, 0, _text(self._clock)),
-            )
-            stream = self._rules[state.chair] = self._add(header)
+            header = self._header(RULES, state.chair, "", "", f"{self.run}-{state.chair}")
+            stream = self._rules[state.chair] = _Stream(self.folder, header)
         self._put(stream, _Step(state, event, now))
 
     def close(self) -> None:
@@ -160,11 +158,14 @@ class FlightRecorder:
         if self._thread.is_alive():
             log.warning("the flight recorder is still busy %g s after its end", WAIT_AT_END_S)
 
-    def _add(self, header: Header) -> _Stream:
-        stream = _Stream(self.folder, header)
+    def _header(self, stream: str, chair: int, monitor: str, port: str, ids: str) -> Header:
+        started, speed = self._clock.now().isoformat(), self._clock.speed
+        of = (chair, monitor, port, ids)
+        return Header(stream, self.run, *of, speed, 0, started, self._version)
+
+    def _awake(self, stream: _Stream) -> None:
         with self._lock:
-            self._streams.append(stream)
-        return stream
+            self._streams[stream] = None
 
     def _put(self, stream: _Stream, what: Entry | _Step) -> None:
         """On a link's thread or the engine's: never waits, never raises."""
@@ -172,6 +173,7 @@ class FlightRecorder:
             return
         if self._queue.qsize() >= self._queue_max:
             stream.overflow += 1
+            self._awake(stream)
             return
         if stream.overflow:
             # What nobody could take comes before what somebody takes: each stream has one source.
@@ -195,30 +197,39 @@ class FlightRecorder:
         self._drain()
         with self._lock:
             streams = list(self._streams)
+        why_not = [self._tidy(), *[self._written(stream, is_last) for stream in streams]]
+        with self._lock:
+            for stream in [each for each in self._streams if each.is_idle]:
+                del self._streams[stream]
+                self._missed, stream.missed = self._missed + stream.missed, 0
+        detail = next((why for why in why_not if why), "")
+        self._tell(CaptureState(False, detail) if detail else CaptureState())
+
+    def _written(self, stream: _Stream, is_last: bool) -> str:
+        """Write what waits in ``stream``; "", or why it cannot be kept. The others go on."""
         now_s = monotonic()
-        is_too_soon = self._failed_s is not None and now_s - self._failed_s < self._try_again_s
-        if is_too_soon and not is_last:
-            for stream in streams:
-                stream.drop(self._told.detail)
-            return
+        if now_s - stream.failed_s < self._try_again_s and not is_last:
+            stream.drop(stream.why_not)
+            return stream.why_not
         try:
-            self._tidy()
-            for stream in streams:
-                if is_last:
-                    stream.note_overflow(self._clock.now())
-                stream.write(self._clock.now())
-                if is_last:
-                    stream.end()
+            now = self._clock.now()
+            if is_last:
+                stream.note_overflow(now)
+            stream.write(now)
+            if is_last:
+                stream.end()
         except OSError as error:
-            detail = error.strerror or str(error)
-            self._failed_s = monotonic()
-            for stream in streams:
-                stream.give_up()
-                stream.drop(detail)
-            self._tell(CaptureState(False, detail))
-            return
-        self._failed_s = None
-        self._tell(CaptureState())
+            why_not = error.strerror or str(error)
+        except Exception:
+            log.exception("a fault in the flight recorder")
+            why_not = FAULT
+        else:
+            stream.why_not, stream.failed_s = "", float("-inf")
+            return ""
+        stream.why_not, stream.failed_s = why_not, now_s
+        stream.give_up()
+        stream.drop(why_not)
+        return why_not
 
     def _drain(self) -> None:
         """Hand every stream what came for it."""
@@ -227,15 +238,24 @@ class FlightRecorder:
                 stream, what = self._queue.get_nowait()
             except Empty:
                 break
-            if not isinstance(what, _Step):
-                stream.add(what, None)
-                continue
-            stream.add(step_of(what.event, what.at), what.state)
-            session, chair = what.state.session, what.state.chair
-            if session is None:
-                self._open_since.pop(chair, None)
-            else:
-                self._open_since[chair] = session.opened.at
+            self._awake(stream)
+            try:
+                self._take(stream, what)
+            except Exception as error:  # of one entry: those after it are kept
+                reason = f"{UNPACKED}: {type(error).__name__}"
+                stream.add(Missed(1, reason, self._clock.now(), 0.0), None)
+
+    def _take(self, stream: _Stream, what: Entry | _Step) -> None:
+        """Raises whatever it is where ``what`` cannot be packed."""
+        if not isinstance(what, _Step):
+            stream.add(what, None)
+            return
+        session, chair = what.state.session, what.state.chair
+        if session is None:
+            self._open_since.pop(chair, None)
+        else:
+            self._open_since[chair] = session.opened.at
+        stream.add(step_of(what.event, what.at), what.state)
 
     def _tell(self, state: CaptureState) -> None:
         if state == self._told:
@@ -250,11 +270,21 @@ class FlightRecorder:
         except Exception:  # somebody else's code
             log.exception("a listener of the flight recorder failed")
 
-    def _tidy(self) -> None:
-        """Delete what is beyond the bounds, now and then. Raises OSError."""
+    def _tidy(self) -> str:
+        """Delete what is beyond the bounds, now and then; "", or why that cannot be."""
         if monotonic() - self._tidied_s < TIDY_EVERY_S:
-            return
+            return ""
         self._tidied_s = monotonic()
+        try:
+            self._keep_bounds()
+        except OSError as error:
+            return error.strerror or str(error)
+        except Exception:
+            log.exception("a fault in the flight recorder")
+        return ""
+
+    def _keep_bounds(self) -> None:
+        """Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock:
             busy = {stream.file for stream in self._streams if stream.file is not None}
@@ -271,10 +301,8 @@ class FlightRecorder:
 
 
 BUSY = "the flight recorder could not keep up"
-
-
-def _text(clock: Clock) -> str:
-    return clock.now().isoformat()
+FAULT = "a fault in the flight recorder, see the log"
+UNPACKED = "it cannot be packed"
 
 
 def _size(file: Path) -> int:
@@ -309,6 +337,16 @@ class _LineTap:
         self._put(self._stream, Closed(reason, at, at_s))
 
 
+class _Waiting(NamedTuple):
+    """An entry as it goes into the file; ``lost`` is not 0 where it is a hole."""
+
+    data: bytes
+    at: datetime
+    at_s: float
+    state: ChairState | None
+    lost: int
+
+
 class _Stream:
     """The files of one line, or of one chair's steps. ``overflow`` is of whoever puts into it, all
     else of the recorder's thread."""
@@ -316,21 +354,32 @@ class _Stream:
     def __init__(self, folder: Path, header: Header) -> None:
         self.overflow = 0
         self.missed = 0
+        self.why_not = ""  # it could not be written when it was last tried, at ``failed_s``
+        self.failed_s = float("-inf")  # monotonic
         self.file: Path | None = None
         self._folder, self._header = folder, header
         self._out: BinaryIO | None = None
         self._blocks: Blocks | None = None
-        self._waiting: list[tuple[Entry, ChairState | None]] = []
+        self._waiting: list[_Waiting] = []
         self._hole: Missed | None = None  # to be marked before what comes next
         self._since: datetime | None = None  # of the file
         self._minute: datetime | None = None
         self._bytes = 0
 
     def add(self, entry: Entry, state: ChairState | None) -> None:
+        """Raises whatever it is where ``entry`` cannot be packed."""
+        data, at_s = packed(entry), getattr(entry, "at_s", 0.0)
+        lost = 0
         if isinstance(entry, Missed):
-            self.missed += entry.count
+            lost = entry.count
+            self.missed += lost
             log.warning("%d entries of a capture are lost: %s", entry.count, entry.reason)
-        self._waiting.append((entry, state))
+        self._waiting.append(_Waiting(data, entry.at, at_s, state, lost))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be done until the next entry."""
+        return self.file is None and not self._waiting and not self.overflow and not self.why_not
 
     def note_overflow(self, now: datetime) -> None:
         """At the end: nothing comes any more that would tell of it."""
@@ -342,31 +391,29 @@ class _Stream:
         """What waits cannot be kept."""
         if not self._waiting:
             return
-        last = self._waiting[-1][0]
-        lost = sum(e.count if isinstance(e, Missed) else 1 for e, _state in self._waiting)
-        self.missed += sum(not isinstance(e, Missed) for e, _state in self._waiting)
+        last = self._waiting[-1]
+        self.missed += sum(not each.lost for each in self._waiting)
         before = self._hole.count if self._hole is not None else 0
-        self._hole = Missed(before + lost, reason, last.at, getattr(last, "at_s", 0.0))
+        lost = sum(each.lost or 1 for each in self._waiting)
+        self._hole = Missed(before + lost, reason, last.at, last.at_s)
         self._waiting.clear()
 
     def write(self, now: datetime) -> None:
         """Raises OSError; then nothing of what waits counts as written."""
-        entries = [entry for entry, _state in self._waiting]
-        at = entries[0].at if entries else now
+        at = self._waiting[0].at if self._waiting else now
         if self._is_full(at):
             self.end()
-        if not entries:
+        if not self._waiting:
             return
+        before: list[Entry] = [] if self._hole is None else [self._hole]
         if self._out is None or self._blocks is None:
             self._out, self._blocks = self._begin(at)
-            state = next((state for _entry, state in self._waiting if state is not None), None)
-            if state is not None:
-                entries.insert(0, chair_of(state, at))
-        if self._hole is not None:
-            entries.insert(0, self._hole)
-        data = b"".join(map(packed, entries))
+            states = (each.state for each in self._waiting if each.state is not None)
+            if (state := next(states, None)) is not None:
+                before.append(chair_of(state, at))
+        data = b"".join([*map(packed, before), *[each.data for each in self._waiting]])
         is_new_minute = self._minute is None or not timedelta(0) <= at - self._minute < MINUTE
-        self._out.write(self._blocks.block(data, is_new_minute=is_new_minute))
+        _write(self._out, self._blocks.block(data, is_new_minute=is_new_minute))
         if is_new_minute:
             self._minute = at
         self._bytes += len(data)
@@ -389,7 +436,7 @@ class _Stream:
         self.file, self._out = file, out  # from here on ``give_up`` knows of it
         self._since, self._minute, self._bytes = at, None, 0
         blocks = Blocks(self._header)
-        out.write(blocks.begin)
+        _write(out, blocks.begin)
         return out, blocks
 
     def end(self) -> None:
@@ -410,6 +457,17 @@ class _Stream:
         with suppress(OSError):
             if file is not None and self._bytes == 0:
                 file.unlink()
+
+
+def _write(out: BinaryIO, data: bytes) -> None:
+    """All of ``data``: an unbuffered file may take a part, on a disk that is nearly full. Raises
+    OSError."""
+    left = memoryview(data)
+    while left:
+        size = out.write(left)
+        if not size:
+            raise OSError(errno.EIO, "nothing more could be written")
+        left = left[size:]
 
 
 def _name(header: Header) -> str:

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
@@ -21,7 +23,7 @@ from clinical.links import ClockRead, Identified, LinkEvent, LinkState
 from clinical.monitor import Observed, Overrun, Tick
 from clinical.ports import RecorderState
 from clinical.vitals import Metric
-from storage import captures
+from storage import capture_file, captures
 from storage.capture_bounds import MIB, Bounds, Piece, beyond, pieces
 from storage.capture_file import (
     MAGIC,
@@ -211,7 +213,11 @@ def test_a_tap_leaves_all_in_a_private_file_without_a_patient(tmp_path):
         Closed("stopped", at(5), 5.0),
     ]
     assert piece.header == a_header(
-        run=recorder.run, chair=3, port="usb:0403:6001:A1", ids="ab12-3-1"
+        run=recorder.run,
+        chair=3,
+        port="usb:0403:6001:A1",
+        ids="ab12-3-1",
+        version=version("vigil"),
     )
     assert piece.file.name == "20260314T090000Z_chair-3_ge-dri_ab12-3-1_0001.vcap"
     if os.name == "posix":
@@ -380,6 +386,137 @@ def test_a_folder_that_cannot_be_made_stops_nothing(tmp_path):
     until(lambda: not recorder.state.is_recording, "it says that it fails")
     assert recorder.state.detail == "File exists"
     recorder.close()
+
+
+def test_a_part_that_was_written_is_gone_on_with(tmp_path, monkeypatch):
+    opening = os.fdopen
+
+    class Out(io.FileIO):
+        """Takes five bytes at a time, as a disk that is nearly full may."""
+
+        def write(self, data) -> int:
+            return super().write(bytes(data)[:5])
+
+    monkeypatch.setattr(captures.os, "fdopen", lambda number, *_a, **_k: Out(number, "wb"))
+    recorder = recorder_in(tmp_path)
+    tap = recorder.tap(1, "ge-dri", "COM3", "ab12-1-1")
+    for number in range(3):
+        tap.received(b"%d" % number, at(number), float(number))
+        until(lambda n=number: n < len(all_in(tmp_path)), "it is written")
+    recorder.close()
+    monkeypatch.setattr(captures.os, "fdopen", opening)
+    assert [entry.data for entry in all_in(tmp_path)] == [b"0", b"1", b"2"]
+
+
+def test_a_name_that_is_no_text_is_kept_and_spelt_out(tmp_path):
+    recorder = recorder_in(tmp_path)
+    tap = recorder.tap(1, "ge-dri", "/dev/\udce9", "ab12-1-1")
+    tap.opened("/dev/\udce9", at(0), 0.0)
+    tap.told(LinkState.DISCONNECTED, "/dev/\udce9 is gone", at(1), 1.0)
+    recorder.close()
+    opened, told = all_in(tmp_path)
+    assert (opened.device, told.detail) == ("/dev/\\udce9", "/dev/\\udce9 is gone")
+    assert recorder.state == CaptureState()
+
+
+def test_an_entry_that_cannot_be_packed_is_a_hole_and_the_others_are_kept(tmp_path):
+    recorder = recorder_in(tmp_path)
+    tap, other = (recorder.tap(n, "ge-dri", "COM3", f"ab12-{n}-1") for n in (1, 2))
+    tap.received(b"before", at(0), 0.0)
+    tap.told(None, "", at(1), 1.0)
+    tap.received(b"after", at(2), 2.0)
+    other.received(b"another", at(2), 2.0)
+    recorder.close()
+    before, hole, after = [
+        entry for piece in pieces(tmp_path) if piece.header.chair == 1 for entry in read(piece.file)
+    ]
+    assert (before.data, after.data) == (b"before", b"after")
+    assert (hole.count, hole.reason) == (1, "it cannot be packed: AttributeError")
+    assert [each for each in all_in(tmp_path) if each == Received(b"another", at(2), 2.0)]
+    assert recorder.state.missed == 1
+
+
+def test_a_fault_in_one_stream_is_told_and_stops_no_other(tmp_path, monkeypatch):
+    whole, told = captures.chair_of, []
+
+    def chair_of(state, when):
+        if state.chair == 1:
+            raise RuntimeError("of whatever kind")
+        return whole(state, when)
+
+    monkeypatch.setattr(captures, "chair_of", chair_of)
+    recorder = recorder_in(tmp_path, on_state=told.append, try_again_s=60.0)
+    for chair in (1, 2):
+        recorder.stepped(ChairState(chair, "A chair"), Tick(), at(0))
+    until(lambda: told, "it is told")
+    assert recorder.state.detail == captures.FAULT
+    recorder.stepped(ChairState(1, "A chair"), Tick(), at(1))
+    recorder.stepped(ChairState(2, "A chair"), Tick(), at(1))
+    until(lambda: recorder.state.missed == 2, "it counts")
+    recorder.close()
+    [piece] = pieces(tmp_path)
+    assert [type(entry) for entry in read(piece.file)] == [Chair, Stepped, Stepped]
+
+
+def test_a_line_that_was_exchanged_is_let_go_of_and_what_it_missed_is_not_forgotten(tmp_path):
+    clock = HandClock()
+    recorder = recorder_in(tmp_path, clock)
+    taps = [recorder.tap(1, "ge-dri", "COM3", f"ab12-1-{n}") for n in range(5)]
+    for tap in taps:
+        tap.told(None, "", clock.at, 0.0)
+        tap.received(b"x", clock.at, 0.0)
+    until(lambda: len(all_in(tmp_path)) == 10, "it is written")
+    clock.at = at(3700)
+    until(lambda: not recorder._streams, "they are let go of")
+    assert recorder.state.missed == 5
+    taps[0].received(b"late", clock.at, 3700.0)
+    recorder.close()
+    last = pieces(tmp_path)[-1]
+    assert (last.header.ids, last.header.piece) == ("ab12-1-0", 2)
+    assert [entry.data for entry in read(last.file)] == [b"late"]
+
+
+def test_of_a_file_only_its_header_is_read_and_that_once(tmp_path, monkeypatch):
+    file, _ = a_file(
+        tmp_path, *[(Received(Random(n).randbytes(9000), at(n), 0),) for n in range(9)]
+    )
+    sizes: list[int] = []
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            sizes.append(len(data))
+            return data
+
+    opening = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *a, **k: Counted(self) if self == file else opening(self, *a)
+    )
+    known: dict = {}
+    assert [piece.header for piece in pieces(tmp_path, known)] == [a_header()]
+    assert 0 < sum(sizes) <= 1024
+    sizes.clear()
+    assert [piece.header for piece in pieces(tmp_path, known)] == [a_header()]
+    assert not sizes
+    file.unlink()
+    assert pieces(tmp_path, known) == []
+    assert known == {}
+
+
+def test_a_long_header_is_read_whole(tmp_path):
+    header = a_header(port="/dev/" + "x" * 3000)
+    file = tmp_path / "a.vcap"
+    file.write_bytes(Blocks(header).begin)
+    assert header_of(file) == header
+
+
+def test_a_header_of_the_first_files_names_no_version(tmp_path, monkeypatch):
+    def first_files(header):
+        return {name: value for name, value in asdict(header).items() if name != "version"}
+
+    monkeypatch.setattr(capture_file, "asdict", first_files)
+    file, _ = a_file(tmp_path, received(1))
+    assert header_of(file) == a_header(version="")
 
 
 def a_piece(number: int, mib: float = 1, chair: int = 1, hours: float = 0) -> Piece:
