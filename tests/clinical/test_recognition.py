@@ -88,6 +88,16 @@ def test_nothing_of_another_monitor_is_shown_or_recorded_until_a_nurse_confirms(
     assert heard(chair)[1:] == [("B2", False, "vigil"), ("B2", True, NURSE.user)]
 
 
+def test_a_stranger_is_one_alarm_and_not_also_a_signal_that_is_gone():
+    chair = watched()
+    chair.says(10, OTHER)
+    chair.wait(120)
+    assert chair.open() == {("CHECK DEVICE", "medium")}
+    chair.says(121, OURS)
+    chair.wait(140)  # and where the own one is back and says nothing, that is told
+    assert ("SpO2 NOT UPDATED", "medium") in chair.open()
+
+
 def test_the_own_monitor_that_comes_back_needs_nobody():
     chair = watched()
     chair.says(10, OTHER)
@@ -253,10 +263,10 @@ def test_what_the_monitor_that_stays_said_and_lacked_stays():
     chair.wait(70)
     assert ("HR NO SIGNAL", "medium") in chair.open()
     chair.acknowledge("HR NO SIGNAL")
-    chair.says(71, OTHER)
     chair.step(Arranged("Chair 1", (GE, NELLCOR), "ines"), at(72))
     chair.step(LinkEvent(LinkState.LIVE, at(73), "", "nellcor"), at(73))
     assert chair.alarms["HR NO SIGNAL"].acknowledged_by == NURSE.user
+    chair.says(75, OTHER, "ge-dri")
     assert list(chair_view(chair.state, chair.now).strangers) == ["ge-dri"]
     assert ("CHECK DEVICE ge-dri", "medium") in chair.open()
     assert chair.state.shown_from[Metric.SPO2] == "ge-dri"
