@@ -13,14 +13,20 @@ from itertools import chain
 from typing import Any
 
 from clinical.vitals import CUFF, Metric
-from devices.ports import FoundPort, not_alone, parse_port
+from devices.ports import FoundPort, not_alone, parse_port, spoken
 from devices.ports import place as place_of
 from devices.registry import PROTOCOLS
 
 CHAIRS_MAX = 64
 NAME_MAX = 40  # characters; a longer one has no room on a tile
+DIGITS_MAX = 9  # of a speed that somebody types
 PORT = "a serial port such as COM3, usb:0403:6001:A10K3X7Q or socket://10.0.0.7:4001"
-BAUD = "a number above 0, as the monitor's own menu shows it"
+# What an adapter can be set to and some monitor has; those between are no speed of a serial line.
+SPEEDS = frozenset({300, 600, 14400, 28800, 76800, 230400, 460800, 921600})
+USUAL_SPEEDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+USUAL = f"{', '.join(map(str, USUAL_SPEEDS[:-1]))} or {USUAL_SPEEDS[-1]}"
+BAUD = f"a speed that monitors have, such as {USUAL}"
+NO_SPEED = f"{{}} is no speed of a monitor: its own menu shows it, usually {USUAL} baud."
 TWIN = "chosen anew, for it is not the only adapter of its number (there is {})"
 # Numbered as they are plugged in: after the next start another adapter may have the name.
 PASSING = re.compile(r"/dev/tty(USB|ACM)\d+")
@@ -54,7 +60,8 @@ class ChairConfig:
 class Wrong:
     """A value that cannot be: of the chair, and the monitor of it, at these places in the list.
 
-    The first place is 0; ``monitor`` None: of the chair itself.
+    The first place is 0; ``monitor`` None: of the chair itself. ``expected`` and ``got`` are for
+    whoever writes a file, ``words`` say the same to whoever arranges chairs on the page.
     """
 
     chair: int
@@ -62,6 +69,7 @@ class Wrong:
     field: str
     expected: str
     got: object
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +104,24 @@ def twin_left(
 
 
 def _in_words(wrong: Wrong, chairs: Sequence[ChairConfig]) -> Refusal:
-    chair = chairs[wrong.chair]
-    where = chair.name.strip() or f"Chair {chair.number}"
+    chair, words = chairs[wrong.chair], wrong.words
     if wrong.monitor is not None:
-        where = f"{where}, {title_of(chair.monitors[wrong.monitor].monitor)}"
-    words = f"{where}: expected {wrong.field} to be {wrong.expected}, got {wrong.got!r}."
+        title = title_of(chair.monitors[wrong.monitor].monitor)
+        words = f"{chair.name.strip() or f'Chair {chair.number}'}, {title}: {words}"
     return Refusal(words, wrong.chair, wrong.monitor, wrong.field)
 
 
 def baud_of(text: str) -> int | None:
-    """The speed that somebody typed; None where nothing was. Raises ValueError in their words."""
-    if not text.strip():
+    """The speed that somebody typed; None where nothing was. Raises ValueError in their words.
+
+    Whether a monitor has such a speed is one of the rules.
+    """
+    typed = text.strip()
+    if not typed:
         return None
-    if text.strip().isdecimal() and int(text) > 0:
-        return int(text)
-    raise ValueError(f"expected baud to be {BAUD}, got {text.strip()!r}")
+    if typed.isdecimal() and len(typed) <= DIGITS_MAX:
+        return int(typed)
+    raise ValueError(NO_SPEED.format(f"'{typed[: 2 * DIGITS_MAX]}'"))
 
 
 # --- the rules ------------------------------------------------------------------------------------
@@ -133,45 +144,62 @@ def preferable(monitor: str) -> list[Metric]:
 
 
 def _wrong_in(index: int, chair: ChairConfig, before: Sequence[ChairConfig]) -> Iterator[Wrong]:
-    if not 1 <= chair.number <= CHAIRS_MAX:
-        yield Wrong(index, None, "number", f"a number from 1 to {CHAIRS_MAX}", chair.number)
-    if not 1 <= len(chair.name.strip()) <= NAME_MAX:
-        yield Wrong(index, None, "name", f"a name of 1 to {NAME_MAX} characters", chair.name)
+    number, name = chair.number, chair.name
+    if not 1 <= number <= CHAIRS_MAX:
+        words = f"A chair has a number from 1 to {CHAIRS_MAX}: {number} is none."
+        yield Wrong(index, None, "number", f"a number from 1 to {CHAIRS_MAX}", number, words)
+    if not 1 <= len(name.strip()) <= NAME_MAX:
+        words = f"The name of chair {number} needs 1 to {NAME_MAX} characters."
+        yield Wrong(index, None, "name", f"a name of 1 to {NAME_MAX} characters", name, words)
     for place, each in enumerate(chair.monitors):
-        for field, expected, got in _wrong_alone(each):
-            yield Wrong(index, place, field, expected, got)
-    if chair.number in [other.number for other in before]:
-        yield Wrong(index, None, "number", "different for each chair", chair.number)
+        for field, expected, got, words in _wrong_alone(each):
+            yield Wrong(index, place, field, expected, got, words)
+    for other in before:
+        if number == other.number:
+            words = f"Chair {number} exists already: {other.name}. Choose another number."
+            yield Wrong(index, None, "number", "different for each chair", number, words)
     for place, each in enumerate(chair.monitors):
-        for field, expected, got in _wrong_beside(each, chair.monitors[:place]):
-            yield Wrong(index, place, field, expected, got)
+        for field, expected, got, words in _wrong_beside(each, chair.monitors[:place]):
+            yield Wrong(index, place, field, expected, got, words)
 
 
-def _wrong_alone(each: MonitorConfig) -> Iterator[tuple[str, str, object]]:
-    if each.monitor not in PROTOCOLS:
-        yield "monitor", " or ".join(PROTOCOLS), each.monitor
+# Field, what was expected there, what came, and words for whoever arranges.
+Why = tuple[str, str, object, str]
+
+
+def _wrong_alone(each: MonitorConfig) -> Iterator[Why]:
+    name, port, baud = each.monitor, each.port, each.baud
+    if name not in PROTOCOLS:
+        yield "monitor", " or ".join(PROTOCOLS), name, "this Vigil knows no such monitor."
     try:
-        parse_port(each.port)
+        parse_port(port)
     except ValueError:
-        yield "port", PORT, each.port
-    if each.baud is not None and each.baud <= 0:
-        yield "baud", BAUD, each.baud
-    able = preferable(each.monitor)
+        yield "port", PORT, port, f"{port!r} is no port. One is {PORT}."
+    if baud is not None and baud not in SPEEDS.union(USUAL_SPEEDS):
+        yield "baud", BAUD, baud, NO_SPEED.format(baud)
+    able = preferable(name)
     for metric in sorted(each.prefers - set(able)):
-        yield "prefers", " or ".join(able) or "nothing", metric.value
+        words = f"it does not measure what is to be taken from it first ({metric})."
+        yield "prefers", " or ".join(able) or "nothing", metric.value, words
 
 
-def _wrong_beside(
-    each: MonitorConfig, before: Sequence[MonitorConfig]
-) -> Iterator[tuple[str, str, object]]:
+def _wrong_beside(each: MonitorConfig, before: Sequence[MonitorConfig]) -> Iterator[Why]:
     """What may not be twice at one chair."""
-    if each.monitor in [other.monitor for other in before]:
-        yield "monitor", "two monitors of different kinds", each.monitor
-    if _works_cuff(each) and any(map(_works_cuff, before)):
-        yield "monitor", "one that does not work a second cuff", each.monitor
+    name = each.monitor
+    if name in [other.monitor for other in before]:
+        words = "there is one at this chair already, and a second must be of another kind."
+        yield "monitor", "two monitors of different kinds", name, words
+    for other in before:
+        if _works_cuff(each) and _works_cuff(other):
+            words = (
+                f"{title_of(other.monitor)} works the cuff of this chair already, and there can be "
+                "one only."
+            )
+            yield "monitor", "one that does not work a second cuff", name, words
     wanted = {metric for other in before for metric in other.prefers}
-    if twice := sorted(each.prefers & wanted):
-        yield "prefers", "each metric for one monitor only", ", ".join(twice)
+    if twice := ", ".join(sorted(each.prefers & wanted)):
+        words = f"{twice} is taken from another monitor of this chair first."
+        yield "prefers", "each metric for one monitor only", twice, words
 
 
 def _works_cuff(each: MonitorConfig) -> bool:
@@ -180,14 +208,20 @@ def _works_cuff(each: MonitorConfig) -> bool:
 
 def _shared(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterator[Wrong]:
     """One port for two monitors, also where they name it differently."""
-    taken: dict[object, str] = {}
+    taken: dict[object, tuple[ChairConfig, str]] = {}
     for index, chair in enumerate(chairs):
         for place, each in enumerate(chair.monitors):
             port = place_of(each.port, found, _others(each, chairs))
             if port in taken:
-                expected = f"different for each monitor: {taken[port]} has it, free it there first"
-                yield Wrong(index, place, "port", expected, each.port)
-            taken.setdefault(port, f"{chair.name} ({each.monitor})")
+                other, monitor = taken[port]
+                has = f"{other.name} ({monitor}) has it, free it there first"
+                expected = f"different for each monitor: {has}"
+                words = (
+                    f"{spoken(each.port)} belongs to {other.name}, {title_of(monitor)}. Take that "
+                    "monitor away first, or choose another port."
+                )
+                yield Wrong(index, place, "port", expected, each.port, words)
+            taken.setdefault(port, (chair, each.monitor))
 
 
 def _twins(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterator[Wrong]:
@@ -195,7 +229,9 @@ def _twins(chairs: Sequence[ChairConfig], found: Sequence[FoundPort]) -> Iterato
     for index, chair in enumerate(chairs):
         for place, each in enumerate(chair.monitors):
             if devices := not_alone(each.port, found, _others(each, chairs)):
-                yield Wrong(index, place, "port", TWIN.format(devices), each.port)
+                expected = TWIN.format(devices)
+                words = f"its port is to be {expected}."
+                yield Wrong(index, place, "port", expected, each.port, words)
 
 
 def _others(each: MonitorConfig, chairs: Sequence[ChairConfig]) -> list[str]:

@@ -1,6 +1,6 @@
 """What does one edit of the monitors page make of the chairs? Whether that can be is asked later.
 
-Raises LookupError for a chair or a monitor that is no longer there: somebody else was quicker.
+Raises Gone for a chair or a monitor that is no longer there: somebody else was quicker.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dashboard.arrangement import ChairConfig, MonitorConfig
+from dashboard.arrangement import ChairConfig, MonitorConfig, title_of
 
 Chairs = tuple[ChairConfig, ...]
+
+
+class Gone(LookupError):
+    """In words for whoever asked."""
+
 
 GONE = "It is no longer there: somebody else has changed the chairs."
 
@@ -57,14 +62,14 @@ def chair_of(chairs: Sequence[ChairConfig], number: int) -> ChairConfig:
     for each in chairs:
         if each.number == number:
             return each
-    raise LookupError(f"There is no chair {number} any more.")
+    raise Gone(f"There is no chair {number} any more.")
 
 
 def monitor_of(chairs: Sequence[ChairConfig], number: int, monitor: str) -> MonitorConfig:
     for each in chair_of(chairs, number).monitors:
         if each.monitor == monitor:
             return each
-    raise LookupError(f"There is no {monitor} at chair {number} any more.")
+    raise Gone(f"There is no {title_of(monitor)} at chair {number} any more.")
 
 
 def _with(chairs: Sequence[ChairConfig], changed: ChairConfig) -> Chairs:

@@ -7,6 +7,7 @@ only what says something else than before is drawn anew.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from clinical.sign_off import Actor, Role
 from dashboard import edits, ids
 from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal, baud_of
-from dashboard.errands import Errand, Errands
+from dashboard.errands import FAILED, Errand, Errands
 from dashboard.pages.click import clicked, of_clicked, was_clicked
 from dashboard.security import current_actor
 from dashboard.views import capture
@@ -45,8 +46,11 @@ NO_MONITOR = "Choose which monitor it is. Where you do not know, Detect tells it
 NO_PORT = "Choose a port of this computer, or type another."
 TWO_PORTS = "One port is chosen and another is typed: leave one of them empty."
 NO_PORT_TYPED = "Type the port first."
+NO_SUCH_PORT = "'{}' is no port. One is such as socket://10.0.0.7:4001, COM3 or /dev/ttyS0."
 NO_BOUNDS = "Give both limits as numbers."
 FILLED = "Filled in as it was detected: choose the chair, then add it."
+
+log = logging.getLogger(__name__)
 
 Said = tuple[Component, bool]  # what to say, and whether it is done
 Edit = Callable[[Sequence[ChairConfig]], Sequence[ChairConfig]]
@@ -202,7 +206,7 @@ def tested(monitors: Monitors, errands: Errands, line: str) -> list[Component]:
     try:
         number, monitor = view_of.of_line(line)
         edits.monitor_of(monitors.chairs(), number, monitor)
-    except (ValueError, LookupError):
+    except (ValueError, edits.Gone):
         return [view_of.complaint(edits.GONE)]
     is_begun = errands.start(view_of.test_name(line), lambda _tell: monitors.test(number, monitor))
     return [] if is_begun else [view_of.complaint(BUSY)]
@@ -233,13 +237,17 @@ def detection_at(monitors: Monitors, port: str, tell: Callable[[str], None]) -> 
 def remembered(text: str, monitors: Monitors) -> str:
     """The port as it is kept: by its adapter, not by the name that it has for today.
 
-    Raises ValueError for what names none.
+    Raises ValueError, in words for whoever typed it, for what names none.
     """
     port = text.strip()[: view_of.PORT_MAX]
     found = found_as(port, monitors.ports())
-    if found is None:
+    if found is not None:
+        return found.key
+    try:
         parse_port(port)
-    return found.key if found else port
+    except ValueError:
+        raise ValueError(NO_SUCH_PORT.format(port)) from None
+    return port
 
 
 def sentence(error: Exception) -> str:
@@ -255,13 +263,21 @@ async def arranged(monitors: Monitors, edit: Edit, done: str) -> Said:
     actor = person()
     if actor is None:
         return view_of.complaint(view_of.REFUSED), False
+    before = monitors.chairs()
+    return await _done(lambda: monitors.arrange(edit(before), actor, before), done)
+
+
+async def _done(work: Callable[[], Refusal | None], done: str) -> Said:
+    """What comes of ``work`` that is recorded, in words; it blocks, so a thread does it."""
     try:
-        before = monitors.chairs()
-        refusal = await asyncio.to_thread(monitors.arrange, edit(before), actor, before)
-    except LookupError as error:
+        refusal = await asyncio.to_thread(work)
+    except edits.Gone as error:
         return view_of.complaint(sentence(error)), False
     except SQLAlchemyError:
         return view_of.complaint(NOT_RECORDED), False
+    except Exception:  # without a word they would wait for a line that is never opened
+        log.exception("the monitors could not be changed")
+        return view_of.complaint(FAILED), False
     if refusal is not None:
         return view_of.complaint(refusal.words), False
     return view_of.done(done), True
@@ -361,15 +377,10 @@ async def listened_only(monitors: Monitors, line: str, is_on: bool) -> Said:
     try:
         number, monitor = view_of.of_line(line)
         edits.monitor_of(monitors.chairs(), number, monitor)
-        refusal = await asyncio.to_thread(monitors.set_listen_only, number, monitor, is_on, actor)
-    except (ValueError, LookupError):
+    except (ValueError, edits.Gone):
         return view_of.complaint(edits.GONE), False
-    except SQLAlchemyError:
-        return view_of.complaint(NOT_RECORDED), False
-    if refusal is not None:
-        return view_of.complaint(refusal.words), False
     done = "Only listened to from now on." if is_on else "Vigil speaks to it again."
-    return view_of.done(done), True
+    return await _done(lambda: monitors.set_listen_only(number, monitor, is_on, actor), done)
 
 
 def _register_adding(app: Dash, monitors: Monitors) -> None:

@@ -38,6 +38,8 @@ PORT_MAX = 200  # characters of a port that somebody types
 
 FOR_NURSES = "Only a clinician or a medical director changes this: here you see how the lines do."
 REFUSED = "Only a clinician or a medical director changes the monitors."
+ADD_ONE = "No chair yet: add one."
+NO_CHAIRS = "No chair yet: a clinician or a medical director adds it here."
 
 LISTEN_ONLY = (
     "Vigil reads this line and writes nothing to it: for a second computer on one monitor. A "
@@ -163,10 +165,12 @@ def _chairs(seen: Seen, zone: tzinfo | None) -> Panel:
 
     def draw(_form: Form) -> list[Component]:
         if not parts:
-            return [html.Section(html.P("No chair yet: add one."), className="part")]
+            words = ADD_ONE if seen.may_arrange else NO_CHAIRS
+            return [html.Section(html.P(words), className="part")]
         return [placed(part) for part in parts]
 
-    return Panel("chairs", digest([part.name for part in parts]), draw, parts)
+    shown = digest([part.name for part in parts], seen.may_arrange)
+    return Panel("chairs", shown, draw, parts)
 
 
 def _chair(chair: ChairConfig, seen: Seen, zone: tzinfo | None) -> Panel:
@@ -509,7 +513,7 @@ def _adding(seen: Seen) -> list[Component]:
             id=ids.monitor_field("number", "new-chair"),
             label="Number",
             value=free_number(seen.chairs),
-            min=1,
+            clampBehavior="none",  # what was typed is refused, never turned into another number
             allowDecimal=False,
         ),
         dmc.TextInput(

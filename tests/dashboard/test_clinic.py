@@ -315,7 +315,7 @@ def test_a_chair_that_cannot_be_watched_leaves_the_others_and_is_named(clinic: R
     clinic.stop()
     clinic.start()
     assert clinic.core.chairs == (LEFT,)
-    assert "Middle, gone: expected monitor to be" in clinic.core.left_out[0]
+    assert "Middle, gone: this Vigil knows no such monitor" in clinic.core.left_out[0]
 
 
 def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic: Running):

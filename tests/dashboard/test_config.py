@@ -126,7 +126,7 @@ WRONG = {
         "TOML, with texts in quotes",
         "'baud = abc': ",
     ),
-    "a speed of nought": ("115200", "0", 13, "baud to be a number above 0", "0"),
+    "a speed that no monitor has": ("115200", "17", 13, "baud to be a speed that monitors", "17"),
     "no TOML": ("port = 8060", "port 8060", 5, "TOML", ""),
     "a text without its end": ('"Window"', '"Window', 10, "TOML", ""),
     "the same key twice": ("number = 2", "number = 2\nnumber = 2", 10, "TOML", ""),

@@ -214,13 +214,13 @@ def test_a_monitor_is_added_at_a_port_as_it_is_remembered(monitors):
         ({"port": ""}, page.NO_PORT),
         ({"typed": "COM3"}, page.TWO_PORTS),
         ({"chair": "", "monitor": ""}, f"{page.NO_CHAIR} {page.NO_MONITOR}"),
-        ({"baud": "abc"}, "Expected baud to be a number above 0"),
-        ({"baud": "0"}, "got '0'"),
-        ({"port": "", "typed": "nonsense"}, "Expected a port such as"),
+        ({"baud": "abc"}, "'abc' is no speed of a monitor"),
+        ({"baud": "17"}, "17 is no speed of a monitor: its own menu shows it, usually 1200, "),
+        ({"port": "", "typed": "nonsense"}, "'nonsense' is no port. One is such as"),
         ({"chair": "9"}, "There is no chair 9 any more."),
-        ({"port": FTDI.key}, "Window (ge-dri) has it"),
-        ({"monitor": "unheard-of"}, "expected monitor to be ge-dri or"),
-        ({"monitor": "masimo-ascii1"}, "two monitors of different kinds"),
+        ({"port": FTDI.key}, "belongs to Window, GE Datex-Ohmeda S/5"),
+        ({"monitor": "unheard-of"}, "this Vigil knows no such monitor"),
+        ({"monitor": "masimo-ascii1"}, "there is one at this chair already"),
     ],
     ids=str,
 )
@@ -252,13 +252,14 @@ def test_chairs_are_added_renamed_and_removed(monitors):
     [
         (lambda m: page.chair_added(m, None, "C"), page.NO_NUMBER),
         (lambda m: page.chair_added(m, 2.5, "C"), page.NO_NUMBER),
-        (lambda m: page.chair_added(m, 1, "C"), "different for each chair"),
+        (lambda m: page.chair_added(m, 1, "C"), "Chair 1 exists already: Window."),
         (lambda m: page.chair_added(m, 99, "C"), "a number from 1 to 64"),
-        (lambda m: page.chair_changed(m, "rename", "1", " "), "a name of 1 to 40 characters"),
+        (lambda m: page.chair_added(m, 0, "C"), "0 is none"),
+        (lambda m: page.chair_changed(m, "rename", "1", " "), "needs 1 to 40 characters"),
         (lambda m: page.chair_changed(m, "rename", "7", "X"), "no chair 7 any more"),
         (lambda m: page.chair_changed(m, "remove-chair", "x", ""), edits.GONE),
         (lambda m: page.line_changed(m, "move", "1:ge-dri", None), page.NO_CHAIR),
-        (lambda m: page.line_changed(m, "move", "1:suntech", "2"), "no suntech at chair 1"),
+        (lambda m: page.line_changed(m, "move", "1:suntech", "2"), "no SunTech Advantage"),
         (lambda m: page.line_changed(m, "remove-monitor", "x", None), edits.GONE),
         (lambda m: page.listened_only(m, "1:suntech", True), edits.GONE),
         (lambda m: page.listened_only(m, "ge-dri", True), edits.GONE),
@@ -286,6 +287,14 @@ def test_what_cannot_be_recorded_is_said(monitors):
     monitors.fails_with = DISK_ERROR
     assert add(monitors) == (page.NOT_RECORDED, False)
     assert told(page.listened_only(monitors, "1:ge-dri", True)) == (page.NOT_RECORDED, False)
+
+
+@pytest.mark.usefixtures("as_clinician")
+def test_a_fault_inside_is_said_too_and_logged(monitors, caplog):
+    monitors.fails_with = KeyError("in some room")
+    assert add(monitors) == (FAILED, False)
+    assert told(page.listened_only(monitors, "1:ge-dri", True)) == (FAILED, False)
+    assert "in some room" in caplog.text
 
 
 @pytest.mark.usefixtures("as_clinician")
@@ -337,7 +346,7 @@ def test_a_port_is_detected_by_the_name_that_it_is_remembered_by(monitors, erran
 @pytest.mark.usefixtures("as_clinician")
 def test_what_is_no_port_or_no_line_is_not_tried(monitors, errands):
     assert page.NO_PORT_TYPED in words(page.detected(monitors, errands, "  "))
-    assert "Expected a port such as" in words(page.detected(monitors, errands, "<b>"))
+    assert "'<b>' is no port." in words(page.detected(monitors, errands, "<b>"))
     for line in ("", "x", "1:suntech", "9:ge-dri"):
         assert edits.GONE in words(page.tested(monitors, errands, line))
     assert errands.all() == {}

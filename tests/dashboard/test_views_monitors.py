@@ -211,7 +211,10 @@ def test_chairs_that_cannot_be_watched_are_told():
 
 def test_a_clinic_without_anything_says_what_to_do():
     empty = page(seen(chairs=(), ports=(), reports={}))
-    assert "No chair yet: add one." in empty
+    assert view_of.ADD_ONE in empty
+    read_only = page(seen(chairs=(), ports=(), reports={}, may_act=False))
+    assert view_of.NO_CHAIRS in read_only
+    assert "add one" not in read_only
     assert "Plug in an adapter" in empty
     assert "entered by hand" in page(seen(chairs=(ChairConfig(1, "A", ()),)))
 
