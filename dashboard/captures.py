@@ -3,13 +3,15 @@
 The JSON is a contract: keys are added, never renamed. Times are ISO 8601 in UTC.
 
 list: ``file``, ``stream`` (line or rules), ``chair``, ``monitor``, ``port``, ``ids``, ``run``,
-``piece``, ``started``, ``ended`` (null: nothing can be read), ``bytes``.
+``piece``, ``started``, ``ended`` (null: nothing can be read), ``bytes``, ``version`` (of the Vigil
+that wrote it; "" in the first files).
 
 replay of files: one object an observation, as ``vigil decode`` has it but for ``offset``, with
 ``at`` (when it was read off the line), ``observed_at`` and ``chair``.
 
-replay of a session: ``session``, ``is_identical``, ``observations``, ``alarm_events``,
-``differences``, ``notes``.
+replay of a session: ``session``, ``is_identical``, ``observations`` and ``alarm_events`` (of the
+record), ``compared_observations``, ``compared_alarm_events``, ``differences``, ``not_compared``,
+``notes``, ``recorded_by`` (versions of Vigil), ``replayed_by``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from struct import Struct
 from typing import Any
@@ -64,6 +67,7 @@ def _plain(piece: Piece) -> dict[str, Any]:
         "started": header.started_at.astimezone(UTC).isoformat(),
         "ended": ended and ended.isoformat(),
         "bytes": piece.size,
+        "version": header.version,
     }
 
 
@@ -195,15 +199,27 @@ def _observations(frame: Frame, chair: int) -> Iterator[dict[str, Any]]:
 
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
     plain = asdict(verdict) | {"session": str(verdict.session)}
-    return {**plain, "is_identical": verdict.is_identical}
+    return {**plain, "is_identical": verdict.is_identical, "replayed_by": version("vigil")}
 
 
 def verdict_as_text(verdict: Verdict) -> str:
-    counted = f"{verdict.observations} observations, {verdict.alarm_events} alarm events"
     if verdict.is_identical:
+        counted = f"{verdict.observations} observations, {verdict.alarm_events} alarm events"
         return "\n".join([f"identical: {counted}", *_noted(verdict)])
-    told = [f"different: {counted} in the record", *verdict.differences]
-    return "\n".join([*told, *_noted(verdict)])
+    compared = (
+        f"{verdict.compared_observations} of {verdict.observations} observations and "
+        f"{verdict.compared_alarm_events} of {verdict.alarm_events} alarm events are compared"
+    )
+    by = ", ".join(verdict.recorded_by)
+    return "\n".join(
+        [
+            f"{'different' if verdict.differences else 'not all captured'}: {compared}",
+            f"recorded by Vigil {by}, replayed by {version('vigil')}",
+            *verdict.differences,
+            *[f"not compared: {each}" for each in verdict.not_compared],
+            *_noted(verdict),
+        ]
+    )
 
 
 def _noted(verdict: Verdict) -> list[str]:

@@ -67,8 +67,8 @@ class _Stamps:
 
 
 class LineReplay:
-    """What a line said, read by read. ``notes`` gathers where the replay and the capture differ,
-    and what is missing.
+    """What a line said, read by read. ``notes`` gathers what is missing, ``differences`` where the
+    replay and the capture differ (None: that stands among the notes).
 
     A read gives what it gave, and so do the silences between: where nothing was read, the link
     looked about itself many times a second, and only where it then said or told something is there
@@ -83,7 +83,9 @@ class LineReplay:
         ids: str,
         speed: float,
         notes: list[str],
+        differences: list[str] | None = None,
     ) -> None:
+        self._differences = notes if differences is None else differences
         self._entries = iter(entries)
         self._ahead: deque[Entry | Damaged] = deque()
         self._protocol, self._ids, self._notes = protocol, ids, notes
@@ -176,7 +178,7 @@ class LineReplay:
         if not isinstance(told, Told) or told.state is not state:
             if self._told is not None:
                 recorded = told.state.value if isinstance(told, Told) else "nothing"
-                self._notes.append(
+                self._differences.append(
                     f"{self._clock.at:%H:%M:%S.%f} the line was told {recorded}, replayed {state}"
                 )
             self._told = state
@@ -196,12 +198,14 @@ class LineReplay:
             if any(isinstance(said, LinkEvent) for said in self._out):
                 return
             words = f"{entry.at:%H:%M:%S.%f} the line was told {entry.state}, replayed nothing"
-            self._notes.append(words)
+            self._differences.append(words)
         self._told = entry.state
         self._out.append(LinkEvent(entry.state, entry.at, entry.detail))
 
 
-def line_of(pieces: Sequence[Piece], notes: list[str]) -> LineReplay:
+def line_of(
+    pieces: Sequence[Piece], notes: list[str], differences: list[str] | None = None
+) -> LineReplay:
     """The line whose files ``pieces`` are, in their order. Raises NotCaptured where this Vigil does
     not know its monitor."""
     header = pieces[0].header
@@ -213,6 +217,7 @@ def line_of(pieces: Sequence[Piece], notes: list[str]) -> LineReplay:
         ids=header.ids,
         speed=header.speed,
         notes=notes,
+        differences=differences,
     )
 
 

@@ -5,7 +5,9 @@ which the engine stepped; what people did comes from the record. All that comes 
 into a record of its own, by the same functions, and held against the first one row by row.
 
 Each run of Vigil is replayed for itself. One that took the session up again begins with what the
-record held then, as it did: what a killed program had not written is no difference.
+record held then, as it did: what a killed program had not written is no difference. The gaps of
+the record say which runs there were: what none of the captured ones saw is not compared, and what
+is not compared is never called identical.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -31,7 +33,7 @@ from clinical.identity import Identity
 from clinical.links import ClockRead, CuffOrder, Identified, LinkEvent, LinkState
 from clinical.monitor import Committed, Event, Observed, Overrun, SessionMonitor, Tick
 from clinical.ports import CommitResult, RecorderState
-from clinical.recognition import Arranged
+from clinical.recognition import confirmed
 from clinical.record import (
     BY_DATA,
     AlarmCalled,
@@ -39,11 +41,13 @@ from clinical.record import (
     AlarmEvent,
     AlarmSwitched,
     AudioChanged,
+    ClockCompared,
     CuffOrdered,
     Fact,
     Gap,
     LinkChanged,
     MonitorHeard,
+    MonitorsArranged,
     PhaseChanged,
     Reading,
     Remarked,
@@ -52,18 +56,27 @@ from clinical.record import (
     Vitals,
 )
 from clinical.sign_off import Actor, Role
-from dashboard.held_against import TABLES, Differences, Stretch, differences
+from dashboard.held_against import (
+    SHOWN_MAX,
+    TABLES,
+    Amount,
+    Stretch,
+    amount_in,
+    differences,
+    fact_differences,
+    time_of,
+)
 from dashboard.line_replay import NotCaptured, Said, Word, entries_of, line_of
 from devices.link import Frame
 from storage import facts as rare
 from storage import identity, observations
 from storage.capture_bounds import Piece
-from storage.capture_file import Chair, Damaged, Missed, Stepped
-from storage.capture_steps import AT_ONCE, ON_DISK, monitors_of, session_in, state_of
+from storage.capture_file import Chair, Damaged, Missed, Stepped, read
+from storage.capture_steps import AT_ONCE, ON_DISK, arranged_of, session_in, state_of
 from storage.captures import LINE, RULES
-from storage.database import Database, migrate, open_database
+from storage.database import Database, open_database
 from storage.ledger import key_of
-from storage.models import MonitorIdentityRow
+from storage.models import ClockOffsetRow, MonitorIdentityRow, Row
 from storage.observations import t_ms
 
 NOBODY = UUID(int=0)
@@ -72,20 +85,27 @@ AGAIN = Actor("", "", Role.NURSE)  # does again what the record says was done
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a session's replay. ``observations`` and ``alarm_events`` count the record's.
+    """What came of a session's replay. ``observations`` and ``alarm_events`` count the record's,
+    those that were ``compared`` how many of them.
 
-    ``differences`` are between the record and the replay; ``notes`` what was missing or damaged.
+    ``differences`` are between the record and the replay; ``not_compared`` is what of the session
+    the captures do not have; ``notes`` are of before it. ``recorded_by`` are the versions of Vigil
+    that wrote the captures.
     """
 
     session: UUID
     observations: int
     alarm_events: int
+    compared_observations: int
+    compared_alarm_events: int
     differences: tuple[str, ...]
+    not_compared: tuple[str, ...]
     notes: tuple[str, ...]
+    recorded_by: tuple[str, ...]
 
     @property
     def is_identical(self) -> bool:
-        return not self.differences
+        return not self.differences and not self.not_compared
 
 
 def replay_session(
@@ -95,39 +115,90 @@ def replay_session(
 
     Raises NotCaptured.
     """
-    facts = rare.facts_of(db, session=opened.session)
+    session = opened.session
+    facts = rare.facts_of(db, session=session)
     ends = [f.at for f in facts if isinstance(f, PhaseChanged) and not f.phase.is_in_chair]
     end = ends[0] if ends else None
-    chair = [piece for piece in pieces if piece.header.chair == opened.chair]
-    before = _confirmed_before(db, opened)
-    people = _People([*before, *facts], observations.entered(db, session=opened.session))
-    found: list[Differences] = []
+    stretches = _stretches(facts)
+    runs = _runs([p for p in pieces if p.header.chair == opened.chair], opened, stretches)
+    people = _People(
+        [*_confirmed_before(db, opened), *facts], observations.entered(db, session=session)
+    )
+    told: list[str] = []
+    missing: list[str] = []
     notes: list[str] = []
-    is_over, last_at = False, None
-    for run in _runs(chair, opened.at, end):
-        stay = _stay_of(facts, run)
+    of_record = compared = Amount()
+    for number, stretch in enumerate(stretches):
+        amount = amount_in(db, session, stretch)
+        of_record += amount
+        run = runs.get(number)
+        if run is None or _begins_within(run, session):
+            if amount != Amount():
+                missing.append(f"nothing is captured {_between(stretch, opened, end)}: {amount}")
+            continue
         with _record_of_its_own() as again:
-            base = None if stay.gap is None else _brought_to(again, db, facts, stay)
-            part = _Part(opened, people, presets, base, stay.gap)
+            base = _brought_to(again, db, facts, stretch) if stretch.gap is not None else None
+            part = _Part(opened, people, presets, base, stretch.gap)
             part.run(run)
             part.write(again)
+            until = None if part.is_over else part.last_at
             with again.reading() as own:
-                stretch = stay.stretch(facts, part)
-                found.append(differences(db, own, opened.session, stretch, part.facts))
+                found = differences(db, own, session, stretch, until, part.facts)
+        compared += found.compared
+        if number == 0 and not part.notes:
+            told += fact_differences(_known_before(db, opened, part.first_at), part.known_before)
+        told += [*found.found, *_bounded(part.differences)]
+        missing += [*part.missing, *_missing_pieces(run, opened.at, end)]
         notes += part.notes
-        is_over, last_at = part.is_over, part.last_at
-        if not is_over and found[-1].later:
-            notes.append(f"{found[-1].later} rows of the record are later than the capture")
-    told = [difference for each in found for difference in each.found]
-    if end is not None and not is_over:
-        told.append(f"the capture ends at {last_at}, the session at {end}")
+        if found.later != Amount():
+            missing.append(f"the capture ends at {_second(part.last_at)}, after it {found.later}")
+        elif number + 1 == len(stretches) and end is not None and not part.is_over:
+            missing.append(f"the capture ends at {_second(part.last_at)}, the session at {end}")
+    versions = {piece.header.version or "unknown" for run in runs.values() for piece in run}
     return Verdict(
-        opened.session,
-        sum(each.observations for each in found),
-        sum(each.alarm_events for each in found),
+        session,
+        of_record.observations,
+        of_record.alarm_events,
+        compared.observations,
+        compared.alarm_events,
         tuple(told),
+        tuple(missing),
         tuple(notes),
+        tuple(sorted(versions)),
     )
+
+
+def _known_before(db: Session, opened: SessionOpened, since: datetime | None) -> list[Fact]:
+    """Which devices and clocks were found at the chair since then, before the session."""
+    told: list[Fact] = []
+    tables: tuple[tuple[Any, Any], ...] = (
+        (MonitorIdentityRow, identity.heard_of),
+        (ClockOffsetRow, identity.clock_of),
+    )
+    for table, fact_of in tables:
+        found = select(table).where(
+            table.chair == opened.chair,
+            table.session_id.is_(None),
+            table.at <= opened.at,
+            *([] if since is None else [table.at >= since]),
+        )
+        told += [fact_of(row, None) for row in db.scalars(found)]
+    return told
+
+
+def _between(stretch: Stretch, opened: SessionOpened, end: datetime | None) -> str:
+    since = opened.at if stretch.gap is None else stretch.gap.until
+    until = end if stretch.next_gap is None else stretch.next_gap.since
+    return f"from {_second(since)} to {_second(until) if until else 'now'}"
+
+
+def _second(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at is not None else "its begin"
+
+
+def _bounded(told: Sequence[str]) -> list[str]:
+    more = len(told) - SHOWN_MAX
+    return [*told[:SHOWN_MAX], *([f"{more} more steps differ"] if more > 0 else [])]
 
 
 def _confirmed_before(db: Session, opened: SessionOpened) -> list[MonitorHeard]:
@@ -140,19 +211,41 @@ def _confirmed_before(db: Session, opened: SessionOpened) -> list[MonitorHeard]:
     return [identity.heard_of(row, None) for row in db.scalars(found)]
 
 
-def _runs(chair: Sequence[Piece], since: datetime, until: datetime | None) -> list[list[Piece]]:
-    """The files of each run of Vigil that watched the session, the first run first."""
+def _stretches(facts: Sequence[Fact]) -> list[Stretch]:
+    """The stretches of a session in which Vigil ran, by the gaps between them."""
+    starts = [
+        number
+        for number, fact in enumerate(facts)
+        if isinstance(fact, Gap) and fact.reason == NOT_RUNNING
+    ]
+    bounds = [0, *starts, len(facts)]
+    gaps = [None, *[facts[number] for number in starts], None]
+    return [
+        Stretch(gaps[n], gaps[n + 1], facts[first:after])  # type: ignore[arg-type]
+        for n, (first, after) in enumerate(pairwise(bounds))
+    ]
+
+
+def _runs(
+    chair: Sequence[Piece], opened: SessionOpened, stretches: Sequence[Stretch]
+) -> dict[int, list[Piece]]:
+    """The files of each run of Vigil that watched the session, by the number of its stretch.
+
+    A run that could not take the session up saw nothing of it. Raises NotCaptured.
+    """
     by_run: dict[str, list[Piece]] = {}
     for piece in chair:
         by_run.setdefault(piece.header.run, []).append(piece)
-    runs = [run for run in by_run.values() if any(map(_is_of_rules, run))]
-    starts = [_start_of(run) for run in runs]
-    found = [
-        run
-        for number, run in enumerate(runs)
-        if (until is None or starts[number] <= until)
-        and (number + 1 == len(runs) or starts[number + 1] > since)
-    ]
+    runs = sorted((run for run in by_run.values() if any(map(_is_of_rules, run))), key=_start_of)
+    found: dict[int, list[Piece]] = {}
+    for run in runs:
+        start = _start_of(run)
+        gaps = [each.gap for each in stretches[1:] if each.gap is not None]
+        number = sum(gap.until <= start for gap in gaps)
+        was_before = number == 0 and start <= opened.at  # the last of them opened it
+        is_in_it = _sat_there(run) == opened.session and number not in found
+        if was_before or is_in_it:
+            found[number] = run
     if not found:
         raise NotCaptured("nothing of this session was captured, or it has been let go of")
     return found
@@ -162,73 +255,75 @@ def _is_of_rules(piece: Piece) -> bool:
     return piece.header.stream == RULES
 
 
+def _first_of_rules(run: Sequence[Piece]) -> Piece:
+    return min(filter(_is_of_rules, run), key=lambda piece: piece.header.piece)
+
+
 def _start_of(run: Sequence[Piece]) -> datetime:
     """When the rules of a run first stepped the chair."""
-    return min(piece.header.started_at for piece in run if _is_of_rules(piece))
+    return _first_of_rules(run).header.started_at
 
 
-class _Stay(NamedTuple):
-    """Which facts of a session were made in one run, and the gap that its start left, if any."""
-
-    first: int
-    after: int  # the last one
-    gap: Gap | None
-    next_gap: Gap | None
-
-    def stretch(self, facts: Sequence[Fact], part: _Part) -> Stretch:
-        """What can be compared: up to the last captured step, where the session went on."""
-        since = None if self.gap is None else self.gap.since
-        end = None if self.next_gap is None else self.next_gap.since
-        until = None if part.is_over else part.last_at
-        if until is not None and end is not None:
-            until = min(until, end)
-        return Stretch(since, until, end, facts[self.first : self.after])
+def _sat_there(run: Sequence[Piece]) -> UUID | None:
+    """The session that a run found in the chair when it began."""
+    first = next((e for e in read(_first_of_rules(run).file) if isinstance(e, Chair)), None)
+    return None if first is None else session_in(first)
 
 
-def _stay_of(facts: Sequence[Fact], run: Sequence[Piece]) -> _Stay:
-    start = _start_of(run)
-    gaps = [
-        (number, fact)
-        for number, fact in enumerate(facts)
-        if isinstance(fact, Gap) and fact.reason == NOT_RUNNING
-    ]
-    before = [each for each in gaps if each[1].until <= start]
-    following = [each for each in gaps if each[1].until > start]
-    first, gap = before[-1] if before else (0, None)
-    after, next_gap = following[0] if following else (len(facts), None)
-    return _Stay(first, after, gap, next_gap)
+def _begins_within(run: Sequence[Piece], session: UUID) -> bool:
+    """Whether the steps begin when the session was in the chair already, and no run with them."""
+    return _first_of_rules(run).header.piece != 1 and _sat_there(run) == session
+
+
+def _missing_pieces(run: Sequence[Piece], since: datetime, until: datetime | None) -> Iterator[str]:
+    """The files that are missing between others, where that is of the session."""
+    for stream in _by_stream(run):
+        for before, after in pairwise(piece.header for piece in stream):
+            is_before = after.started_at <= since
+            is_after = until is not None and before.started_at > until
+            if after.piece != before.piece + 1 and not is_before and not is_after:
+                what = before.monitor or "the steps of the rules"
+                yield (
+                    f"of {what} the files are missing between those of "
+                    f"{_second(before.started_at)} and {_second(after.started_at)}"
+                )
 
 
 @contextmanager
 def _record_of_its_own() -> Iterator[Database]:
     with tempfile.TemporaryDirectory(prefix="vigil-replay-") as folder:
-        url = f"sqlite:///{Path(folder) / 'again.sqlite'}"
-        migrate(url)
-        database = open_database(url)
+        database = open_database(f"sqlite:///{Path(folder) / 'again.sqlite'}")
         try:
+            Row.metadata.create_all(database.engine)
             yield database
         finally:
             database.close()
 
 
-def _brought_to(again: Database, db: Session, facts: Sequence[Fact], stay: _Stay) -> StoredSession:
+def _brought_to(
+    again: Database, db: Session, facts: Sequence[Fact], stretch: Stretch
+) -> StoredSession:
     """What the record held when the run began, as that run read it."""
-    session, gap = facts[0].session, stay.gap
+    session, gap = facts[0].session, stretch.gap
     if session is None or gap is None:
         raise ValueError("expected the facts of a session up to a gap")
+    before = Stretch(None, gap, facts[: _place_of(gap, facts)])
     with again.writing() as own:
-        for fact in facts[: stay.first]:
+        for fact in before.facts:
             rare.append(own, fact, written_at=gap.since)
         key = key_of(own, session)
         for table in TABLES:
-            of_then = select(table).where(
-                table.c.session_id == key_of(db, session), table.c.t_ms <= t_ms(gap.since)
-            )
-            rows = [{**row, "session_id": key} for row in db.execute(of_then).mappings()]
+            of_session = select(table).where(table.c.session_id == key_of(db, session))
+            found = map(dict, db.execute(of_session).mappings())
+            rows = [row | {"session_id": key} for row in found if before.has(row)]
             if rows:
                 own.execute(insert(table), rows)
     with again.reading() as own:
         return rare.stored_sessions(own)[0]
+
+
+def _place_of(gap: Gap, facts: Sequence[Fact]) -> int:
+    return next(number for number, fact in enumerate(facts) if fact is gap)
 
 
 class _People:
@@ -243,20 +338,20 @@ class _People:
         self._by_time: dict[datetime, list[Fact]] = {}
         for fact in facts:
             if _is_by_people(fact, ends):
-                self._by_time.setdefault(_time_of(fact), []).append(fact)
+                self._by_time.setdefault(time_of(fact), []).append(fact)
+        self._arranged = {fact.at: fact.by for fact in facts if isinstance(fact, MonitorsArranged)}
         self._entered: dict[int, list[Reading]] = {}
         for reading in readings:
             if reading.entry is not None:
                 self._entered.setdefault(t_ms(reading.entry.at), []).append(reading)
 
+    def arranged(self, at: datetime) -> str:
+        """Who arranged the chair."""
+        return self._arranged.get(at, "")
+
     def did(self, at: datetime) -> tuple[Fact, ...]:
         entered = [_as_entered(reading, at) for reading in self._entered.get(t_ms(at), ())]
         return (*self._by_time.get(at, ()), *entered)
-
-
-def _time_of(fact: Any) -> datetime:
-    at: datetime = fact.at
-    return at
 
 
 def _as_entered(reading: Reading, now: datetime) -> Reading:
@@ -271,9 +366,13 @@ def _is_by_people(fact: Any, ends: set[datetime]) -> bool:
     match fact:
         case Vitals() | Reading() | Gap() | LinkChanged() | Remarked() | AlarmCalled():
             return False
+        case ClockCompared():
+            return False
         case AlarmEvent():  # the end of a session ends its alarms
             is_end = fact.change in (AlarmChange.CLEARED, AlarmChange.RESET) and fact.at in ends
             return bool(fact.by) or is_end
+        case MonitorsArranged():  # its step makes it
+            return False
         case AudioChanged() | AlarmSwitched() | CuffOrdered() | MonitorHeard():
             return fact.by != BY_DATA
     return hasattr(fact, "by") or hasattr(fact, "witness")
@@ -285,6 +384,8 @@ class _Events:
     def __init__(self, said: Iterable[Said]) -> None:
         self._said = iter(said)
         self._next: Said | None = None
+        self._last: dict[type, Word] = {}
+        self.untaken: list[Word] = []
 
     def frame(self, at: datetime) -> Frame | None:
         """The frame that arrived at ``at``; what comes before it, the engine never took."""
@@ -292,18 +393,27 @@ class _Events:
             if isinstance(said, Frame) and said.received_at > at:
                 return None
             self._next = None
-            if isinstance(said, Frame) and said.received_at == at:
+            if not isinstance(said, Frame):
+                self._last[type(said)] = said
+                self.untaken.append(said)
+            elif said.received_at == at:
                 return said
         return None
 
     def told(self, kind: type[Word], at: datetime) -> Word | None:
-        """What the line told next, where that is of ``kind`` and ``at``: what is told twice, of a
-        line that ran on while its chair was rearranged, is in the steps alone."""
+        """What the line told next, where that is of ``kind`` and ``at``."""
         said = self._peeked()
         if isinstance(said, Frame) or not isinstance(said, kind) or said.at != at:
             return None
         self._next = None
+        self._last[kind] = said
         return said
+
+    def was_told(self, event: Word) -> bool:
+        """Whether ``event`` says what the line said last: of one that runs on, the engine is told
+        again where its chair is opened anew."""
+        last = self._last.get(type(event))
+        return last is not None and replace(last, at=event.at, monitor=event.monitor) == event
 
     def _peeked(self) -> Said | None:
         if self._next is None:
@@ -330,9 +440,15 @@ class _Part:
         self._base, self._gap = base, gap
         self._rules = SessionMonitor()
         self._state: ChairState | None = None
-        self._has_begun = self._is_rearranged = False
+        self._has_begun = self._is_overrun = False
         self._lines: dict[str, _Events] = {}
+        self._holes: list[str] = []
+        self._others: list[str] = []
         self.facts: list[Fact] = []
+        self.known_before: list[Fact] = []  # of devices and clocks, while nobody sat there
+        self.first_at: datetime | None = None
+        self.differences: list[str] = []
+        self.missing: list[str] = []
         self.notes: list[str] = []
         self.last_at: datetime | None = None
 
@@ -348,7 +464,7 @@ class _Part:
             (piece for piece in pieces if piece.header.stream == LINE),
             key=lambda piece: piece.header.monitor,
         )
-        if any(_first(run).piece != 1 for run in _by_stream(pieces)):
+        if any(_first(stream).piece != 1 for stream in _by_stream(lines)):
             self.notes.append("the first files of a line are gone: its replay begins in the middle")
         self._lines = {
             monitor: _Events(self._said_by(list(of)))
@@ -357,28 +473,41 @@ class _Part:
         is_first = True
         for entry in entries_of(rules):
             match entry:
-                case Chair() if "arranged" in entry.plain:
-                    plain = entry.plain["arranged"]
-                    arranged = Arranged(plain["name"], monitors_of(plain["monitors"]), plain["by"])
-                    self._is_rearranged = True
-                    self._step(arranged, entry.at)
                 case Chair():
-                    if is_first:
+                    arranged = arranged_of(entry, self._people.arranged(entry.at))
+                    if arranged is not None:
+                        self._step(arranged, entry.at)
+                    elif is_first:
                         self._begin(entry)
-                    is_first = False
+                        is_first = False
                 case Stepped():
                     self._step(self._event_of(entry), entry.at)
                 case Missed():
-                    self.notes.append(f"{entry.at:%H:%M:%S} {entry.count} steps: {entry.reason}")
+                    words = f"{entry.count} steps before {_second(entry.at)}: {entry.reason}"
+                    self._holes.append(words)
                 case Damaged():
-                    self.notes.append(f"block {entry.number} of the steps: {entry.reason}")
+                    words = f"{entry.reason}, after {_second(self.last_at)}"
+                    self._holes.append(f"block {entry.number} of the steps: {words}")
+            self._sort_out()
             if self.is_over:
                 return
+
+    def _sort_out(self) -> None:
+        """What was missing, or other, while nobody we look at sat there is no more than a note."""
+        for line in self._lines.values():
+            if line.untaken and not self._is_overrun:
+                told = [f"{w.at:%H:%M:%S.%f} replayed {w}, recorded nothing" for w in line.untaken]
+                self._others += told
+            line.untaken.clear()
+        (self.missing if self._has_begun else self.notes).extend(self._holes)
+        (self.differences if self._has_begun else self.notes).extend(self._others)
+        self._holes.clear()
+        self._others.clear()
 
     def _said_by(self, pieces: Sequence[Piece]) -> Iterator[Said]:
         """All lines of one monitor, one after the other: another port is another line."""
         for stream in sorted(_by_stream(pieces), key=lambda each: _first(each).started_at):
-            yield from line_of(stream, self.notes)
+            yield from line_of(stream, self._holes, self._others)
 
     def _begin(self, chair: Chair) -> None:
         state = replace(state_of(chair, self._opened.chair), presets=self._presets)
@@ -388,7 +517,7 @@ class _Part:
             self.facts.append(self._gap)
         elif session_in(chair) == self._opened.session:
             raise NotCaptured("the capture begins in the middle of the session")
-        self._state = state
+        self._state, self.first_at = state, chair.at
 
     def _event_of(self, step: Stepped) -> Event:
         more, at = step.more, step.of or step.at
@@ -397,7 +526,7 @@ class _Part:
                 line = self._line_of(step)
                 frame = line.frame(at) if line is not None else None
                 if frame is None:
-                    self.notes.append(f"{at:%H:%M:%S.%f} a frame is not in the capture")
+                    self._others.append(f"{at:%H:%M:%S.%f} a frame is not in the capture")
                     return Tick()
                 return Observed(
                     frame.observations,
@@ -417,6 +546,7 @@ class _Part:
             case "RecorderState":
                 return RecorderState(more["is_recording"])
             case "Overrun":
+                self._is_overrun = True  # what of the lines was lost with it, nobody knows
                 return Overrun()
         if step.what in (AT_ONCE, ON_DISK):
             return self._done(self._people.did(at), is_at_once=step.what == AT_ONCE)
@@ -427,14 +557,16 @@ class _Part:
         return self._lines.get(step.monitor or (monitors[0].name if monitors else ""))
 
     def _checked(self, event: Word, step: Stepped) -> Event:
-        """``event`` as the engine got it; noted where the line, replayed, says something else."""
+        """``event`` as the engine got it; a difference where the line, replayed, says another."""
+        if self._state is None or not self._state.monitors:
+            return event  # that there is none, the clinic itself says
         line = self._line_of(step)
         said = None if line is None else line.told(type(event), event.at)
         if said is None:
-            if not self._is_rearranged:  # its lines run on, and were told of again
-                self.notes.append(f"{event.at:%H:%M:%S.%f} replayed nothing, recorded {event}")
+            if line is None or not line.was_told(event):
+                self._others.append(f"{event.at:%H:%M:%S.%f} replayed nothing, recorded {event}")
         elif replace(said, monitor=step.monitor) != event:
-            self.notes.append(f"{event.at:%H:%M:%S.%f} replayed {said}, recorded {event}")
+            self._others.append(f"{event.at:%H:%M:%S.%f} replayed {said}, recorded {event}")
         return event
 
     def _done(self, facts: tuple[Fact, ...], *, is_at_once: bool) -> Event:
@@ -442,8 +574,11 @@ class _Part:
         if not facts or self._state is None:
             return Tick()
         self._has_begun |= any(isinstance(fact, SessionOpened) for fact in facts)
+        made = [*facts, *self._compared_at(facts)]
         if self._has_begun:
-            self.facts += facts
+            self.facts += made
+        else:
+            self._know(made)
         if is_at_once and self._state.session is not None:
             for fact in facts:  # a start is judged anew when it is on disk; a cancel never is
                 if isinstance(fact, CuffOrdered) and fact.order is CuffOrder.CANCEL:
@@ -452,12 +587,28 @@ class _Part:
         again = Command(command_id=NOBODY, by=AGAIN, chair=self._opened.chair)
         return Committed(again, facts, CommitResult.COMMITTED)
 
+    def _compared_at(self, facts: Sequence[Fact]) -> Iterator[Fact]:
+        """Of a device that was confirmed, how its clock was found to be."""
+        state = self._state
+        for fact in facts:
+            if isinstance(fact, MonitorHeard) and state is not None and fact.monitor in state.heard:
+                yield from confirmed(state, fact.monitor, fact.by, fact.at)[1:]
+
     def _step(self, event: Event, now: datetime) -> None:
         if self._state is None:
             return
         self._state, effects, _due = self._rules.step(self._state, event, now)
         self.facts += [fact for fact in effects.facts if fact.session == self._opened.session]
+        if not self._has_begun:
+            self._know(effects.facts)
         self.last_at = now
+
+    def _know(self, facts: Sequence[Fact]) -> None:
+        self.known_before += [
+            fact
+            for fact in facts
+            if isinstance(fact, MonitorHeard | ClockCompared) and fact.session is None
+        ]
 
     def write(self, again: Database) -> None:
         """Write what was measured into the replay's own record."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -23,9 +27,10 @@ from clinical.commands import (
 from clinical.phases import SessionPhase
 from clinical.sign_off import Actor, Role
 from clinical.vitals import Metric
-from dashboard.captures import judged
+from dashboard.captures import judged, verdict_as_text
+from dashboard.config import Config, read_config
 from storage import captures
-from storage.capture_bounds import pieces
+from storage.capture_bounds import Piece, pieces
 from storage.capture_file import Blocks, packed, read
 from storage.database import open_database
 from tests.dashboard.a_line import Bedside, RunningClock, config_in, lived
@@ -95,6 +100,20 @@ def nothing(_bedside: Bedside) -> None:
     """The script ends a little later."""
 
 
+def tampered(config, table: str, change: str) -> None:
+    """Change a record that forbids it."""
+    database = open_database(config.database_url)
+    with database.engine.connect() as db:
+        for (name,) in db.exec_driver_sql(
+            "select name from sqlite_master where type = 'trigger' and tbl_name = ?", (table,)
+        ).all():
+            db.exec_driver_sql(f"drop trigger {name}")
+        done = db.exec_driver_sql(f"update {table} set {change}")  # noqa: S608
+        assert done.rowcount > 0
+        db.commit()
+    database.close()
+
+
 START = asks(StartSession, patient="KL")
 VISIT = [
     (20, START),
@@ -122,21 +141,101 @@ def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_p
     assert len(pieces(config.data / "captures")) > 2, "each stream has several files"
     verdict = verdict_on(config)
     assert verdict.differences == ()
-    assert verdict.notes == ()
+    assert verdict.not_compared == verdict.notes == ()
     assert verdict.observations > 800
     assert verdict.alarm_events > 10
 
 
-def test_a_session_that_outlived_a_restart_is_replayed_over_it(tmp_path):
-    config, clock = config_in(tmp_path), RunningClock()
-    before = [*VISIT[:4], (80, nothing)]
-    lived(config, Bedside(clock, before))
+def divide(piece: Piece) -> None:
+    """Three files in the place of one, as where it had lasted three hours."""
+    entries = [*read(piece.file)]
+    piece.file.unlink()
+    a, b = len(entries) // 3, 2 * len(entries) // 3
+    for number, part in enumerate((entries[:a], entries[a:b], entries[b:]), 1):
+        header = replace(piece.header, piece=number, started=part[0].at.isoformat())
+        made = Blocks(header)
+        written = made.block(b"".join(map(packed, part)), is_new_minute=True)
+        file = piece.file.with_stem(f"{piece.file.stem}-{number}")
+        file.write_bytes(made.begin + written)
+
+
+@pytest.fixture(scope="module")
+def over_restarts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session over three runs of Vigil."""
+    folder = tmp_path_factory.mktemp("whole")
+    config, clock = config_in(folder), RunningClock()
+    lived(config, Bedside(clock, [*VISIT[:4], (70, nothing)]))
     clock.pass_s(20)
-    after = [(150, sees_all), (180, phase(SessionPhase.ABORTED, "left")), (182, nothing)]
-    lived(config, Bedside(clock, after))
-    verdict = verdict_on(config)
+    lived(config, Bedside(clock, [(95, pressure(205, 110)), (100, sees_all), (105, nothing)]))
+    clock.pass_s(20)
+    lived(config, Bedside(clock, [(135, phase(SessionPhase.ABORTED, "left")), (137, nothing)]))
+    for piece in pieces(config.data / "captures"):
+        divide(piece)
+    return folder
+
+
+@pytest.fixture
+def copied(over_restarts: Path, tmp_path: Path) -> Config:
+    shutil.copytree(over_restarts, tmp_path, dirs_exist_ok=True)
+    return read_config(tmp_path / "clinic.toml")
+
+
+def test_a_session_that_outlived_restarts_is_replayed_over_them(copied):
+    verdict = verdict_on(copied)
     assert verdict.differences == ()
-    assert verdict.notes == ()
+    assert verdict.not_compared == verdict.notes == ()
+    assert verdict.compared_observations == verdict.observations > 350
+    assert verdict.compared_alarm_events == verdict.alarm_events > 3
+    assert verdict.recorded_by == (version("vigil"),)
+    assert verdict_as_text(verdict).startswith("identical: ")
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_a_run_that_is_gone_is_not_compared_and_that_is_said(copied, gone):
+    found = pieces(copied.data / "captures")
+    run = list(dict.fromkeys(piece.header.run for piece in found))[gone]
+    for piece in found:
+        if piece.header.run == run:
+            piece.file.unlink()
+    verdict = verdict_on(copied)
+    assert not verdict.is_identical
+    assert verdict.differences == ()
+    assert verdict.compared_observations < verdict.observations
+    [missing] = verdict.not_compared
+    assert missing.startswith("nothing is captured from 2026-03-14 09:0")
+    told = verdict_as_text(verdict)
+    counted = f"{verdict.compared_observations} of {verdict.observations} observations"
+    assert told.startswith(f"not all captured: {counted}")
+    assert f"recorded by Vigil {version('vigil')}, replayed by {version('vigil')}" in told
+
+
+def test_any_file_that_is_gone_is_missed(copied):
+    found, kept = pieces(copied.data / "captures"), {}
+    runs = list(dict.fromkeys(piece.header.run for piece in found))
+    for piece in (each for each in found if each.header.run == runs[1]):
+        kept[piece.file] = piece.file.read_bytes()
+        piece.file.unlink()
+        try:
+            verdict = verdict_on(copied)
+        finally:
+            piece.file.write_bytes(kept[piece.file])
+        assert not verdict.is_identical, piece.file.name
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "says"),
+    [
+        ("clock_offset", "offset_s = offset_s + 99", "offset_s: recorded 9"),
+        ("monitor_identity", "serial = 'XX'", "serial: recorded XX"),
+        ("link_change", "detail = 'other'", "detail: recorded other"),
+        ("alarm_event", "worst = 1 where worst is not null", "worst: recorded 1.0"),
+    ],
+)
+def test_what_was_changed_in_the_record_is_found(copied, table, change, says):
+    tampered(copied, table, change)
+    verdict = verdict_on(copied)
+    assert not verdict.is_identical
+    assert any(says in each for each in verdict.differences), verdict.differences
 
 
 def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written_is_no_difference(
@@ -154,8 +253,11 @@ def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written
     lived(config, Bedside(clock, [(180, phase(SessionPhase.ABORTED, "left")), (182, nothing)]))
     verdict = verdict_on(config)
     assert verdict.differences == ()
-    assert [note for note in verdict.notes if "later than the capture" in note]
-    assert verdict.observations > 300
+    assert not verdict.is_identical
+    [*_block, lost] = verdict.not_compared
+    assert "the capture ends at 2026-03-14 09:01:1" in lost
+    assert 300 < verdict.compared_observations < verdict.observations
+    assert verdict.observations - verdict.compared_observations < 40
 
 
 def test_two_monitors_at_a_chair_one_of_them_exchanged_are_replayed_as_they_were_heard(tmp_path):
@@ -167,23 +269,14 @@ def test_two_monitors_at_a_chair_one_of_them_exchanged_are_replayed_as_they_were
     lived(config, Bedside(clock, script, serial="77"), beside)
     verdict = verdict_on(config)
     assert verdict.differences == ()
-    assert verdict.notes == ()
+    assert verdict.not_compared == verdict.notes == ()
 
 
 def test_what_was_changed_in_the_record_or_in_the_capture_is_found(tmp_path):
     config = config_in(tmp_path)
     script = [*VISIT[:3], (100, phase(SessionPhase.ABORTED, "left")), (102, nothing)]
     lived(config, Bedside(RunningClock(), script))
-    database = open_database(config.database_url)
-    with database.engine.connect() as db:
-        t_ms = db.exec_driver_sql("select max(t_ms) from vital where session_id = 1").scalar()
-        for (name,) in db.exec_driver_sql(
-            "select name from sqlite_master where type = 'trigger' and tbl_name = 'vital'"
-        ).all():
-            db.exec_driver_sql(f"drop trigger {name}")
-        db.exec_driver_sql("update vital set heart_rate = 44 where t_ms = ?", (t_ms,))
-        db.commit()
-    database.close()
+    tampered(config, "vital", "heart_rate = 44 where t_ms = (select max(t_ms) from vital)")
     [difference] = verdict_on(config).differences
     assert "heart_rate: recorded 44.0, replayed " in difference
     line = next(each for each in pieces(config.data / "captures") if each.header.stream == "line")
@@ -191,5 +284,6 @@ def test_what_was_changed_in_the_record_or_in_the_capture_is_found(tmp_path):
     data[len(data) // 2] ^= 1
     line.file.write_bytes(data)
     verdict = verdict_on(config)
-    assert any("is damaged" in note for note in verdict.notes)
+    assert any("is damaged" in each for each in (*verdict.not_compared, *verdict.notes))
+    assert any("a frame is not in the capture" in each for each in verdict.differences)
     assert any("only in the record" in each for each in verdict.differences)
