@@ -96,6 +96,14 @@ def verdict_on(config):
     return judged(config.data, "1")
 
 
+def listens(is_on: bool):
+    def deed(bedside: Bedside) -> None:
+        assert bedside.clinic is not None
+        assert bedside.clinic.listen_only(1, "ge-dri", is_on, NURSE) is None
+
+    return deed
+
+
 def nothing(_bedside: Bedside) -> None:
     """The script ends a little later."""
 
@@ -123,6 +131,8 @@ VISIT = [
     (70, puts(is_unplugged=True)),
     (80, puts(is_unplugged=False)),
     (130, sees_all),
+    (134, listens(True)),
+    (138, listens(False)),
     (140, puts(is_noisy=True)),
     (160, puts(is_noisy=False)),
     (190, pressure(205, 110)),
@@ -263,8 +273,8 @@ def test_what_a_killed_program_did_not_keep_is_noted_and_what_it_had_not_written
 def test_two_monitors_at_a_chair_one_of_them_exchanged_are_replayed_as_they_were_heard(tmp_path):
     config, clock = config_in(tmp_path, "ge-dri", "masimo-ascii1"), RunningClock()
     script = [(3, swaps("4242")), (5, puts(is_unplugged=False)), (18, confirms), *VISIT[:3]]
-    script += [(90, swaps("77")), (100, puts(is_unplugged=False)), (125, confirms)]
-    script += [(150, phase(SessionPhase.ABORTED, "left")), (152, nothing)]
+    script += [(50, swaps("77")), (60, puts(is_unplugged=False)), (80, confirms)]
+    script += [(90, phase(SessionPhase.ABORTED, "left")), (92, nothing)]
     beside = Bedside(clock, [(1e9, nothing)], monitor="masimo-ascii1", is_time=False)
     lived(config, Bedside(clock, script, serial="77"), beside)
     verdict = verdict_on(config)
