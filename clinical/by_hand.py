@@ -185,10 +185,19 @@ def taken(state: ChairState, readings: Sequence[Reading], now: datetime) -> Chai
         },
         shown_from={m: name for m, name in state.shown_from.items() if m not in CUFF},
     )
-    session = judging.judged(state, session, cuff, now)
+    session = judging.judged(state, session, tuple(_judged(session, cuff)), now)
     up_since = session.cuff_up_since  # the monitor's own goes on as it was
     session = after_cuff(session, cuff, state.latest, BY_HAND)
     return replace(state, session=replace(session, cuff_up_since=up_since))
+
+
+def _judged(session: SessionState, cuff: Sequence[Observation]) -> Iterator[Observation]:
+    """What of ``cuff`` the limits see. A mean that nobody measured may end an alarm; it raises none
+    that the two pressures do not raise by themselves."""
+    astir = {metric for (metric, _), each in session.conditions.items() if each.is_astir}
+    for obs in cuff:
+        if WORKED_OUT not in obs.remarks or obs.metric in astir:
+            yield obs
 
 
 def _with_older_set(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clinical import by_hand, judging, open_alarms, recognition
+from clinical import by_hand, judging, open_alarms, recognition, technical
 from clinical.alarms import (
     AlarmPriority,
 )
@@ -669,6 +669,13 @@ def is_at_once(command: Command) -> bool:
     return is_stop or is_cancel or isinstance(command, others)
 
 
+def _is_of_now(state: ChairState, obs: Observation, now: datetime) -> bool:
+    """Whether a value that stands on the tile is of whoever sits down now: a continuous one that
+    has not grown old."""
+    is_continuous = obs.metric in CONTINUOUS
+    return is_continuous and now - obs.observed_at <= technical.age_limit(state, obs.metric)
+
+
 def _folded(state: ChairState, facts: Sequence[Fact], now: datetime) -> ChairState:
     session = state.session
     for fact in facts:
@@ -677,11 +684,12 @@ def _folded(state: ChairState, facts: Sequence[Fact], now: datetime) -> ChairSta
         elif isinstance(fact, SessionOpened):
             session = opened(fact, state.presets)
             state = replace(state, left_at=None, by_hand={}, entered=frozenset())
+            latest = {m: obs for m, obs in state.latest.items() if _is_of_now(state, obs, now)}
             # The reading of whoever sat here before must not stand in this patient's tile.
             state = replace(
                 state,
-                latest={m: obs for m, obs in state.latest.items() if m in CONTINUOUS},
-                shown_from={m: name for m, name in state.shown_from.items() if m in CONTINUOUS},
+                latest=latest,
+                shown_from={m: name for m, name in state.shown_from.items() if m in latest},
             )
         elif session is not None and fact.session == session.opened.session:
             session = fold(session, fact)

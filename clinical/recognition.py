@@ -23,7 +23,7 @@ from clinical.record import (
     MonitorHeard,
     MonitorsArranged,
 )
-from clinical.vitals import Metric
+from clinical.vitals import CUFF, Metric, Observation
 
 NOBODY = Identity()  # what says nothing is no other device
 # Source: technical conditions of our alarm design.
@@ -175,6 +175,7 @@ def arranged(state: ChairState, event: Arranged) -> ChairState:
         link=worst_of(links) if has_two else next(iter(named.values()), None),
         links=links,
         given={key: heard for key, heard in state.given.items() if key[1] in stay},
+        latest={m: obs for m, obs in state.latest.items() if _is_kept(state, obs, stay)},
         shown_from=_shown_from(state, stay) if has_two else {},
         heard={name: said for name, said in state.heard.items() if name in stay},
         clocks={name: read for name, read in state.clocks.items() if name in stay},
@@ -185,6 +186,14 @@ def staying(state: ChairState, event: Arranged) -> frozenset[str]:
     """The monitors whose lines go on as they are."""
     here = {each.name for each in state.monitors}
     return frozenset(each.name for each in event.monitors if each.name in here) - event.new
+
+
+def _is_kept(state: ChairState, obs: Observation, stay: frozenset[str]) -> bool:
+    """Whether a value stays on the tile: one of a monitor that stays, and the last pressure of the
+    patient, whoever took that. An old number of a monitor that is gone would hide a live one."""
+    only = state.monitors[0].name if len(state.monitors) == 1 else ""
+    is_theirs = state.shown_from.get(obs.metric, only) in stay
+    return is_theirs or (obs.metric in CUFF and state.session is not None)
 
 
 def _shown_from(state: ChairState, stay: frozenset[str]) -> Mapping[Metric, str]:

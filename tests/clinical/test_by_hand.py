@@ -203,6 +203,15 @@ def test_the_mean_of_the_reading_before_does_not_outlive_it():
     assert Metric.NIBP_MEAN not in {each.observation.metric for each in entries(chair)}
 
 
+def test_a_mean_that_nobody_measured_raises_nothing():
+    chair = started(SessionPhase.INFUSING)
+    chair.now = at(60)
+    assert chair.enter(sys=175, dia=120, is_sure=True).kind.value == "done"
+    chair.tick(61)
+    assert not any(name.startswith("nibp_mean") for name, _ in chair.open())
+    assert {name for name, _ in chair.open()} >= {"nibp_systolic high", "nibp_diastolic high"}
+
+
 def test_pressing_again_while_the_record_fails_enters_it_once():
     chair = started(SessionPhase.INFUSING)
     chair.now = at(60)

@@ -28,7 +28,7 @@ from clinical.record import (
     Remarked,
     Vitals,
 )
-from clinical.vitals import Metric
+from clinical.vitals import CUFF, Metric
 from tests.clinical.fakes import CLINICIAN, NURSE, Bedside, at, seen
 
 GE = BedsideMonitor("ge-dri", "GE", frozenset({Metric.HEART_RATE, Metric.SPO2, *Metric}), "capture")
@@ -237,7 +237,7 @@ def test_a_chair_gets_other_monitors_in_mid_session():
     assert chair.state.link is None
     chair.link(21, LinkState.LIVE)
     assert ("CHECK DEVICE", "medium") not in chair.open()
-    assert chair.state.latest[Metric.HEART_RATE].value == 70
+    assert Metric.HEART_RATE not in chair.state.latest  # it would stand before a live pulse
 
 
 def test_what_a_monitor_that_was_taken_away_said_of_its_values_goes_with_it():
@@ -250,6 +250,24 @@ def test_what_a_monitor_that_was_taken_away_said_of_its_values_goes_with_it():
     assert chair_view(chair.state, chair.now).remarks == ()
     assert [f.text for f in chair.facts if isinstance(f, Remarked)] == ["sensor off patient", ""]
     assert chair.session.missing_since == {}
+
+
+def test_the_last_pressure_of_the_patient_outlives_the_monitor_that_took_it():
+    chair = watched()
+    chair.cuff(5, 130, 80)
+    chair.step(Arranged("Chair 1", (NELLCOR,), "ines"), at(20))
+    assert chair.state.latest[Metric.NIBP_SYSTOLIC].value == 130
+    assert set(chair.state.latest) <= set(CUFF)
+
+
+def test_an_old_number_is_not_of_who_sits_down_now():
+    chair = chair_with(GE)
+    chair.link(0, LinkState.LIVE)
+    chair.see(1, hr=70)
+    chair.see(500, spo2=97)
+    chair.now = at(501)
+    assert chair.start().kind.value == "done"
+    assert set(chair.state.latest) == {Metric.SPO2}
 
 
 def test_what_the_monitor_that_stays_said_and_lacked_stays():
