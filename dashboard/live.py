@@ -63,7 +63,7 @@ from clinical.snapshot import (
     SessionView,
     source_of,
 )
-from clinical.vitals import NATURE, Metric, Observation, Source
+from clinical.vitals import CONTINUOUS, NATURE, Metric, Observation, Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEARTBEAT_S = 2.0
@@ -89,7 +89,7 @@ SENT_WITH = {
     "audio": ("audio",),
     "phase": ("phase", "session"),
     "session": ("phase", "session", "audio", "off", "spo2_waits_ms", "by_hand"),
-    "link": ("link", "interval_s"),
+    "link": ("link", "interval_s", "identity"),
     "recording": ("recording",),
     "source": ("hr_source",),
     "monitors": ("monitors", "identity"),
@@ -551,6 +551,7 @@ def _session(session: SessionView) -> dict[str, Any]:
     return {
         "id": str(session.session),
         "phase": session.phase,
+        "opened_ms": _ms(session.opened_at),
         "phase_since_ms": _ms(session.phase_since),
         "infusion_started_ms": _ms_or_none(session.infusion_started_at),
         "infusion_stopped_ms": _ms_or_none(session.infusion_stopped_at),
@@ -590,13 +591,19 @@ def _quality(observation: Observation) -> str:
 
 
 def _identity(view: ChairView) -> dict[str, Any]:
-    """Who is heard at each line; ``hidden`` are the numbers that were a stranger's line's."""
+    """Who is heard at each line; ``hidden`` are the numbers that were a stranger's line's, and the
+    continuous ones that no monitor of this chair measures any more."""
+    able = {metric for each in view.monitors for metric in each.metrics}
+    gone = [metric for metric in CONTINUOUS if view.monitors and metric not in able]
     only = view.monitors[0].name if len(view.monitors) == 1 else ""
     hidden = [
         metric.value
         for metric, latest in view.latest.items()
-        if latest.source is not Source.MANUAL
-        and view.shown_from.get(metric, only) in view.strangers
+        if metric in gone
+        or (
+            latest.source is not Source.MANUAL
+            and view.shown_from.get(metric, only) in view.strangers
+        )
     ]
     return {
         "hidden": sorted(hidden),

@@ -276,7 +276,8 @@
   const stateOf = (chair, metric, el) => {
     const point = chair.latest[metric];
     if (!point || point.value === null || chair.identity?.hidden.includes(metric)) return 'none';
-    return isLive && ageS(point) <= staleAfterS(chair, metric, el) ? 'live' : 'stale';
+    if (isLive && ageS(point) <= staleAfterS(chair, metric, el)) return 'live';
+    return point.t < chair.session?.opened_ms ? 'none' : 'stale'; // not of who sat here before
   };
 
   // What the screen shows of a sign, and where from. A value that a person entered is never live:

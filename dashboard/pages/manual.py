@@ -82,7 +82,7 @@ def register(app: Dash, services: Services) -> None:
             return only(manual.question(outcome.missing, asked))
         if outcome.kind is not OutcomeKind.DONE:
             return only(said(outcome))
-        told = manual.recorded(asked, command.at or outcome.at, ZONE)
+        told = manual.recorded(asked, command.at or outcome.at, ZONE, outcome.reason)
         # Another form: the same value again, later, is another command.
         key, at_s = new_form(services)
         return told, key, f"{at_s:.3f}", [""] * len(places), ""

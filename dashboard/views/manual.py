@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -155,14 +155,20 @@ def time_of(text: str, now: datetime, zone: tzinfo | None) -> datetime | None:
     if not text:
         return None
     hours, _, minutes = text.partition(":") if ":" in text else (text[:-2], "", text[-2:])
-    local = now.astimezone(zone)
+    local = now.astimezone(zone).replace(tzinfo=None)
     try:
         if len(minutes) != 2:
             raise ValueError
-        at = local.replace(hour=int(hours), minute=int(minutes), second=0, microsecond=0)
+        read = local.replace(hour=int(hours), minute=int(minutes), second=0, microsecond=0)
     except ValueError:
         raise ValueError(f"expected a time as HH:MM, got {text}") from None
-    return at - timedelta(days=1) if at - local > LATEST_AHEAD else at
+    if read - local > LATEST_AHEAD:
+        read -= timedelta(days=1)
+    # The night that summer time ends has an hour twice, that in which it begins has one never.
+    first, second = (read.replace(fold=fold, tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+    if first.astimezone(zone).replace(tzinfo=None, fold=0) != read:
+        raise ValueError(f"expected a time that was, got {text}: the clocks were put forward")
+    return second if second <= now else first
 
 
 def values_in_words(values: Mapping[str, float]) -> str:
@@ -209,10 +215,14 @@ def question(missing: Sequence[str], asked: Mapping[str, Any]) -> list[Component
     ]
 
 
-def recorded(asked: Mapping[str, Any], at: datetime, zone: tzinfo | None) -> list[Component]:
+def recorded(
+    asked: Mapping[str, Any], at: datetime, zone: tzinfo | None, but: str = ""
+) -> list[Component]:
+    """What is in the record now; ``but`` is what to know of it, where there is something."""
     words = values_in_words(asked["values"])
     said = f"Recorded: {words}, {wording.hour_minute(at, zone)}, {asked['initials'].upper()}."
-    return [html.P(said, className="hand-recorded", role="status")]
+    more = [html.Br(), f"{but[0].upper()}{but[1:]}."] if but else []
+    return [html.P([said, *more], className="hand-recorded", role="status")]
 
 
 def newest(by_hand: Mapping[Metric, Reading], zone: tzinfo | None, _form: Form) -> list[Component]:

@@ -183,6 +183,7 @@ def test_the_first_message_tells_all_of_every_chair(bench):
         assert chair["session"] == {
             "id": "00000000-0000-0000-0000-000000000007",
             "phase": "infusing",
+            "opened_ms": NOON_MS,
             "phase_since_ms": NOON_MS,
             "infusion_started_ms": NOON_MS,
             "infusion_stopped_ms": None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -74,6 +76,43 @@ def test_after_midnight_the_evening_is_yesterdays():
     assert view_of.time_of("23:58", early, UTC) == early - timedelta(minutes=5)
 
 
+# Now and what is read off a clock on the wall of Berlin, and the moment (UTC) that it means.
+CHANGES_OF_TIME = {
+    "from before it begins": ("2026-03-29T01:05", "01:58", "2026-03-29T00:58"),
+    "after it began": ("2026-03-29T01:05", "03:02", "2026-03-29T01:02"),
+    "from before it ends": ("2026-10-25T01:50", "01:50", "2026-10-24T23:50"),
+    "first of the hour that comes twice": ("2026-10-25T00:40", "02:30", "2026-10-25T00:30"),
+    "newest of the hour that comes twice": ("2026-10-25T01:40", "02:30", "2026-10-25T01:30"),
+    "of the evening before": ("2026-03-29T01:05", "23:50", "2026-03-28T22:50"),
+}
+
+
+@pytest.fixture
+def in_berlin(monkeypatch) -> Iterator[None]:
+    """The computer's own zone."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone of this system cannot be set for one program")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize("zone", [None, ZoneInfo("Europe/Berlin")], ids=["computer", "named"])
+@pytest.mark.parametrize(("now", "typed", "meant"), CHANGES_OF_TIME.values(), ids=CHANGES_OF_TIME)
+def test_a_time_of_day_is_right_in_the_nights_of_summer_time(now, typed, meant, zone):
+    at = view_of.time_of(typed, datetime.fromisoformat(now).replace(tzinfo=UTC), zone)
+    assert at == datetime.fromisoformat(meant).replace(tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_a_time_that_never_was_is_refused():
+    with pytest.raises(ValueError, match="a time that was, got 02:30: the clocks were put forward"):
+        view_of.time_of("02:30", datetime(2026, 3, 29, 1, 5, tzinfo=UTC), None)
+
+
 @pytest.mark.parametrize("text", ["25:00", "12:60", "noon", "12:4", "7", "12:004", "-1:30"])
 def test_what_is_no_time_says_what_was_expected(text):
     with pytest.raises(ValueError, match="HH:MM"):
@@ -90,6 +129,14 @@ def test_a_pressure_is_said_as_a_nurse_says_it():
     assert view_of.values_in_words(values) == "BP 210/120, T 36.8"
     assert view_of.values_in_words({**values, "nibp_mean": 150.0}) == "BP 210/120 (150), T 36.8"
     assert view_of.values_in_words({"nibp_systolic": 210.0}) == "SYS 210"
+
+
+def test_what_is_to_be_known_of_a_recorded_value_is_said():
+    told = asked(nibp_systolic=118, nibp_diastolic=78)
+    assert words(view_of.recorded(told, NOON, UTC)) == "Recorded: BP 118/78, 12:00, AR."
+    older = words(view_of.recorded(told, NOON, UTC, "there is a newer pressure: judged by none"))
+    assert older.startswith("Recorded: BP 118/78, 12:00, AR.")
+    assert older.endswith("There is a newer pressure: judged by none.")
 
 
 def test_the_same_form_and_values_are_one_command_and_the_sure_one_another():
@@ -188,7 +235,10 @@ class Asking:
         asks = isinstance(command, RecordObservation) and not command.is_sure
         high = asks and any(each.value > 200 for each in command.values)
         kind = OutcomeKind.REFUSED if high else OutcomeKind.DONE
-        reason, missing = ("is this right?", ("SYS 210 is unusual",)) if high else ("", ())
+        older = isinstance(command, RecordObservation) and command.at is not None
+        reason, missing = ("there is a newer pressure" if older else ""), ()
+        if high:
+            reason, missing = "is this right?", ("SYS 210 is unusual",)
         done.set_result(
             Outcome(kind, NOON, command.by.user, reason, missing, is_question=bool(high))
         )
@@ -266,6 +316,10 @@ def test_the_keyboard_alone_records_and_a_question_is_answered_once(bedside):
         expect(bedside.field("HR")).to_have_value("")
         bedside.field("HR").fill("72")
     assert len(once(bedside.asked)) == 4
+    # What the engine tells of what is done is shown too.
+    bedside.field("Time").fill("0:00")
+    bedside.form.get_by_role("button", name="Record").click()
+    expect(bedside.said).to_contain_text("There is a newer pressure.")
 
 
 @pytest.mark.browser
@@ -292,6 +346,8 @@ def test_what_cannot_be_is_told_while_it_is_typed_and_initials_are_kept(bedside)
     bedside.form.get_by_role("button", name="Record").click()
     expect(bedside.said).to_contain_text("Nothing is entered yet")
     bedside.field("Your initials").fill("XY")
+    kept = "Object.values(sessionStorage).some(each => each.includes('XY'))"
+    bedside.page.wait_for_function(kept)
     bedside.page.reload()
     expect(bedside.field("Your initials")).to_have_value("XY")
 
@@ -299,8 +355,12 @@ def test_what_cannot_be_is_told_while_it_is_typed_and_initials_are_kept(bedside)
 @pytest.mark.browser
 def test_a_value_by_hand_is_marked_and_gives_way_to_a_measured_one(bedside):
     now = bedside.clinic.services.clock.now()
+    # The heart rate is that of who sat here before.
+    before = Observation(Metric.HEART_RATE, 70, Quality.VALID, now - timedelta(minutes=9))
+    bedside.clinic.engine.change(1, (before,))
     bedside.clinic.engine.measure(1, spo2=97)
     expect(bedside.number("spo2")).to_have_attribute("data-state", "live")
+    expect(bedside.number("heart_rate")).to_have_text("---")
     hand = {m: entered(m, value, now) for m, value in (
         (Metric.SPO2, 94), (Metric.RESP_RATE, 14),
         (Metric.NIBP_SYSTOLIC, 128), (Metric.NIBP_DIASTOLIC, 76),
@@ -346,3 +406,6 @@ def test_of_a_stranger_no_number_is_shown_until_it_is_taken_on(bedside):
     bedside.shows("identity", bound={GE.name: OTHER}, strangers={})
     expect(part).to_have_count(0)
     expect(bedside.number("heart_rate")).to_have_text("72")
+    # Another kind in its place: nobody measures a heart rate here any more.
+    bedside.shows("link", monitors=(replace(GE, metrics=frozenset({Metric.SPO2})),))
+    expect(bedside.number("heart_rate")).to_have_text("---")
