@@ -29,13 +29,21 @@ from clinical.sign_off import Actor, Role
 from clinical.vitals import Metric
 from dashboard.captures import judged, verdict_as_text
 from dashboard.config import Config, read_config
+from devices import supervisor
 from storage import captures
 from storage.capture_bounds import Piece, pieces
 from storage.capture_file import Blocks, packed, read
 from storage.database import open_database
 from tests.dashboard.a_line import Bedside, RunningClock, config_in, lived
 
+KEYWORDS = captures.FlightRecorder.__init__.__kwdefaults__ or {}
 NURSE = Actor("ana", "Ana Ruiz", Role.NURSE)
+
+
+@pytest.fixture(autouse=True)
+def quick_waits(monkeypatch) -> None:
+    """A port is opened again at once: its waits are real ones."""
+    monkeypatch.setattr(supervisor, "FIRST_WAIT_S", 0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +154,8 @@ VISIT = [
 
 def test_a_session_with_all_that_can_happen_is_replayed_to_the_same_record(tmp_path, monkeypatch):
     monkeypatch.setattr(captures, "PIECE_LASTS", timedelta(minutes=1))
+    often = {"write_every_s": 0.1}  # else all is over before the second file begins
+    monkeypatch.setattr(captures.FlightRecorder.__init__, "__kwdefaults__", KEYWORDS | often)
     config = config_in(tmp_path)
     lived(config, Bedside(RunningClock(), VISIT))
     assert len(pieces(config.data / "captures")) > 2, "each stream has several files"
