@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinical.vitals import CUFF, Metric
 from devices.ports import FoundPort, not_alone, parse_port, spoken
@@ -268,8 +268,15 @@ def _monitor_as_json(each: MonitorConfig) -> dict[str, Any]:
     return {"monitor": each.monitor, "port": each.port, **set_ones}
 
 
-def from_json(rows: Sequence[Any]) -> tuple[tuple[ChairConfig, ...], tuple[str, ...]]:
-    """The chairs of the setting, and why others are left out.
+class LeftOut(NamedTuple):
+    """A chair of the setting that this version cannot watch: as it stands there, and why."""
+
+    row: Any
+    why: str
+
+
+def from_json(rows: Sequence[Any]) -> tuple[tuple[ChairConfig, ...], tuple[LeftOut, ...]]:
+    """The chairs of the setting, and those that are left out.
 
     A monitor that this version does not know must not keep a clinic from starting.
     """
@@ -279,14 +286,27 @@ def from_json(rows: Sequence[Any]) -> tuple[tuple[ChairConfig, ...], tuple[str, 
         try:
             more = (*chairs, _chair_of(row))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            left_out.append(f"a chair of the record cannot be read ({error!r}): {row!r}")
+            words = f"a chair of the record cannot be read ({error!r}): {row!r}"
+            left_out.append(LeftOut(row, words))
             continue
         why = refusal(more)
         if why is None:
             chairs = more
         else:
-            left_out.append(why.words)
+            left_out.append(LeftOut(row, why.words))
     return chairs, tuple(left_out)
+
+
+def still_left_out(
+    left_out: Sequence[LeftOut], chairs: Sequence[ChairConfig]
+) -> tuple[LeftOut, ...]:
+    """Those whose number no other chair has taken: another version may know their monitors."""
+    numbers = {chair.number for chair in chairs}
+
+    def is_taken(row: Any) -> bool:
+        return isinstance(row, Mapping) and row.get("number") in numbers
+
+    return tuple(each for each in left_out if not is_taken(each.row))
 
 
 def _chair_of(row: Mapping[str, Any]) -> ChairConfig:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -32,6 +32,7 @@ from clinical.record import CallStage, StoredSession
 from clinical.sign_off import Actor
 from dashboard.arrangement import (
     ChairConfig,
+    LeftOut,
     Refusal,
     as_json,
     differences,
@@ -39,6 +40,7 @@ from dashboard.arrangement import (
     listening_only,
     refusal,
     remembered,
+    still_left_out,
     twin_left,
 )
 from dashboard.clock import SteadyClock
@@ -140,10 +142,10 @@ class Clinic:
         self._go_on_from_the_record()
         with self.database.reading() as db:
             stored = settings(db)
-        self.left_out: tuple[str, ...] = ()
+        self._left_out: tuple[LeftOut, ...] = ()
         self.chairs = config.chairs
         if not config.chairs:
-            self.chairs, self.left_out = from_json(stored.get(CHAIRS, ()))
+            self.chairs, self._left_out = from_json(stored.get(CHAIRS, ()))
         for why in self.left_out:
             log.error("a chair is left out: %s", why)
         self.site = Site(config.clinic, self._seats, config.is_simulated, clock.speed)
@@ -274,6 +276,11 @@ class Clinic:
             why_not = refusal(chairs, found) or twin_left(chairs, self.chairs, found)
             return why_not or self._change(remembered(chairs, found), by, "arrange_chairs")
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Why chairs of the record are not watched; they stay in it."""
+        return tuple(each.why for each in self._left_out)
+
     def listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
         """Write nothing to a monitor from now on, or speak to it again. Where the chairs are fixed
         it holds until the next start."""
@@ -290,50 +297,76 @@ class Clinic:
             view = self.engine.snapshot.chairs.get(chair.number)
             if view is not None and view.session is not None:
                 return Refusal(SITS.format(view.session.patient, chair.number, chair.name))
-        closed: list[ChairConfig] = []
+        here = self.engine.snapshot.chairs
+        try:  # whatever can fail is read before anything is changed
+            added = self._states([chair for chair in new if chair.number not in here])
+            back = {state.chair: state for state in self._states(gone)}
+        except SQLAlchemyError as error:
+            log.error("the record cannot be read", exc_info=error)
+            return Refusal(NOT_RECORDED)
+        closed: list[int] = []
         try:
             for chair in gone:
-                self.engine.close_chair(chair.number)
-                closed.append(chair)
+                if chair.number in here:
+                    self.engine.close_chair(chair.number)
+                    closed.append(chair.number)
             self._record(old, new, by, action)
         except (ValueError, SQLAlchemyError) as error:
-            for state in self._states(closed):
-                self._open(state)
+            for number in closed:
+                self._open(back[number])
             if isinstance(error, ValueError):  # somebody sat down there in this moment
                 return Refusal(f"{str(error).capitalize()}.")
             log.error("the chairs could not be recorded", exc_info=error)
             return Refusal(NOT_RECORDED)
-        self._apply(old, new, by)
+        self._apply(old, new, added, by)
         return None
 
     def _record(
         self, old: tuple[ChairConfig, ...], new: tuple[ChairConfig, ...], by: Actor, action: str
     ) -> None:
         now, changes = self.clock.now(), differences(old, new)
+        left_out = still_left_out(self._left_out, new)
         with self.database.writing() as db:
             if not self.config.chairs:
-                put_setting(db, name=CHAIRS, value=as_json(new), by=by.user, now=now)
+                rows = [*as_json(new), *(each.row for each in left_out)]
+                put_setting(db, name=CHAIRS, value=rows, by=by.user, now=now)
             audit.append(db, at=now, by=by.user, action=action, detail={"changes": changes})
+        self._left_out = left_out
 
-    def _apply(self, old: tuple[ChairConfig, ...], new: tuple[ChairConfig, ...], by: Actor) -> None:
+    def _apply(
+        self,
+        old: tuple[ChairConfig, ...],
+        new: tuple[ChairConfig, ...],
+        added: Sequence[ChairState],
+        by: Actor,
+    ) -> None:
+        """Do what is in the record by now: for every chair, whatever becomes of another."""
         before = {chair.number: chair for chair in old}
         self.lines.close_others(new)
-        added = [chair for chair in new if chair.number not in before]
-        numbers = [chair.number for chair in new]
         with self._telling:
-            self.chairs, self.left_out = new, ()
-            self.hub.arrange(numbers, self.site.arranged)
+            self.chairs = new
+            self.hub.arrange([chair.number for chair in new], self.site.arranged)
             for chair in new:
                 was = before.get(chair.number)
-                if was is None:
+                if was is None or chair.number in {state.chair for state in added}:
                     continue
                 moved = other_lines(was, chair)
                 if moved or _shown_as(was) != _shown_as(chair):
-                    self._post_arranged(chair, by, moved)
-        for state in self._states(added):
-            self._open(self._taken_up(state))
+                    with self._of_one_chair(chair.number):
+                        self._post_arranged(chair, by, moved)
+        for state in added:
+            with self._of_one_chair(state.chair):
+                self._open(self._taken_up(state))
         for link in self.lines.make_missing(new):
             link.start()
+
+    @contextmanager
+    def _of_one_chair(self, number: int) -> Iterator[None]:
+        """What goes wrong here is of this chair alone, and stands in the log."""
+        try:
+            yield
+        except Exception:
+            log.exception("chair %s could not be arranged: change it once more", number)
 
     def _post_arranged(self, chair: ChairConfig, by: Actor, moved: frozenset[str]) -> None:
         intervals_s = {
@@ -364,18 +397,18 @@ class Clinic:
 
     def _taken_up(self, state: ChairState) -> ChairState:
         """A chair that comes while all runs, with the session that waited for it."""
-        with self.database.reading() as db:
-            waiting = [read for chair, read in open_sessions(db) if chair == state.chair]
-            if not waiting:
-                return state
-            try:
+        try:
+            with self.database.reading() as db:
+                waiting = [read for chair, read in open_sessions(db) if chair == state.chair]
+                if not waiting:
+                    return state
                 stored = waiting[0]()
                 self._fill(state.chair, stored, db)
                 state, gap = resumed(state, stored, self.clock.now())
                 self.writer.keep([gap], urgent=True)
-            except Exception:
-                log.exception("the open session of chair %s cannot be taken up", state.chair)
-                state = replace(state, left_at=self.clock.now())
+        except Exception:
+            log.exception("the open session of chair %s cannot be taken up", state.chair)
+            state = replace(state, left_at=self.clock.now())
         return state
 
     def _open(self, state: ChairState) -> None:

@@ -248,7 +248,8 @@ def test_a_chair_that_this_version_cannot_watch_leaves_the_others(row, why):
     )
     assert chairs == CHAIRS
     assert len(left_out) == 1
-    assert why in left_out[0]
+    assert why in left_out[0].why
+    assert left_out[0].row == row
 
 
 def test_changes_are_told_in_words():

@@ -316,6 +316,46 @@ def test_a_chair_that_cannot_be_watched_leaves_the_others_and_is_named(clinic: R
     clinic.start()
     assert clinic.core.chairs == (LEFT,)
     assert "Middle, gone: this Vigil knows no such monitor" in clinic.core.left_out[0]
+    # It stays in the record, for a version that knows it.
+    assert clinic.core.listen_only(1, "nonin-ascii", True, DIRECTOR) is None
+    assert clinic.core.left_out
+    with clinic.core.database.reading() as db:
+        assert [row["number"] for row in settings(db)["chairs"]] == [1, 2]
+
+
+@pytest.mark.parametrize("chairs", [(LEFT, MIDDLE), ()], ids=["one more", "one less"])
+def test_a_record_that_cannot_be_read_changes_nothing(clinic: Running, monkeypatch, chairs):
+    clinic.start(LEFT)
+
+    def broken(_chairs: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(clinic.core, "_states", broken)
+    refused = clinic.core.rearrange(chairs, DIRECTOR)
+    assert refused is not None
+    assert "nothing has changed" in refused.words
+    monkeypatch.undo()
+    assert clinic.core.chairs == (LEFT,)
+    assert list(clinic.core.engine.snapshot.chairs) == [1]
+    assert clinic.core.rearrange(chairs, DIRECTOR) is None
+    assert list(clinic.core.engine.snapshot.chairs) == [chair.number for chair in chairs]
+
+
+def test_one_chair_that_cannot_be_arranged_leaves_no_other_without_its_line(
+    clinic: Running, monkeypatch
+):
+    clinic.start(LEFT)
+
+    def broken(*_what: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(clinic.core, "_open", broken)
+    assert clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR) is None
+    assert set(clinic.core.lines.reports()) == {(1, "nonin-ascii"), (2, "masimo-ascii1")}
+    monkeypatch.undo()
+    # The same once more finds what is missing.
+    assert clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR) is None
+    until(lambda: clinic.is_live(2), "the chair that came late")
 
 
 def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic: Running):
