@@ -560,16 +560,17 @@ def _value(one: Observation) -> str:
 
 
 def _nothing_in_words(detection: Detection) -> Iterable[str]:
-    yield f"No monitor was recognised at {detection.port}. {hint(detection)}"
+    """What to do about it comes last: at a terminal that is what is still to be seen."""
+    if detection.raw:
+        yield "The newest bytes:"
+        yield from _dump(detection.raw)
     yield "Tried:"
     for settings, said, heard in detection.tried:
         yield f"    {settings}: {f'asked as {said}' if said else 'listened'}, {heard} bytes came"
     if detection.not_tried:
         why = "it talks by itself" if detection.is_talking else "there was no time (--seconds)"
         yield f"    {detection.not_tried} more were not tried: {why}."
-    if detection.raw:
-        yield "The newest bytes:"
-        yield from _dump(detection.raw)
+    yield f"No monitor was recognised at {detection.port}. {hint(detection)}"
 
 
 def _dump(raw: bytes) -> Iterable[str]:
