@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update, set_props
 from dash.development.base_component import Component
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinical.sign_off import Actor, Role
 from dashboard import edits, ids
-from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal, baud_of
+from dashboard.arrangement import ChairConfig, MonitorConfig, Refusal, baud_of, title_of
 from dashboard.errands import FAILED, Errand, Errands
 from dashboard.pages.click import clicked, of_clicked, was_clicked
 from dashboard.security import current_actor
@@ -150,7 +150,7 @@ def _register_drawing(app: Dash, services: Services, monitors: Monitors, errands
         anew = await asyncio.to_thread(drawn_anew, now, before)
         children = [anew[name][0] if name in anew else no_update for name in before]
         digests = [anew[name][1] if name in anew else no_update for name in before]
-        of_chairs = view_of.choices_of_chairs(now.chairs)
+        of_chairs = view_of.choices_of_chairs(now.chairs, now.views)
         of_ports = [view_of.choices_of_ports(now, each) for each in chosen]
         return (
             children,
@@ -324,8 +324,14 @@ def _register_lines(app: Dash, monitors: Monitors) -> None:
     async def change(_move: int | None, _remove: int | None, to: str | None) -> Any:
         if not was_clicked():
             return no_update
-        said, _ = await line_changed(monitors, clicked()["what"], clicked()["about"], to)
-        return said
+        line = clicked()["about"]
+        said, is_done = await line_changed(monitors, clicked()["what"], line, to)
+        if not is_done:
+            return said
+        # The line is drawn anew, or elsewhere: it is said below the chair that it was at.
+        chair, _monitor = view_of.of_line(line)
+        set_props(ids.said("chair-edit", str(chair)), {"children": said})
+        return no_update
 
     @app.callback(
         Output(ids.said("line-listen", MATCH), "children"),
@@ -349,9 +355,12 @@ async def line_changed(monitors: Monitors, what: str, line: str, to: str | None)
         number, monitor = view_of.of_line(line)
     except ValueError:
         return view_of.complaint(edits.GONE), False
+    title = title_of(monitor)
     if what == "remove-monitor":
         return await arranged(
-            monitors, lambda chairs: edits.without_monitor(chairs, number, monitor), "Removed."
+            monitors,
+            lambda chairs: edits.without_monitor(chairs, number, monitor),
+            f"{title} is removed.",
         )
     if not to or not to.isdecimal():
         return view_of.complaint(NO_CHAIR), False
@@ -359,7 +368,7 @@ async def line_changed(monitors: Monitors, what: str, line: str, to: str | None)
     return await arranged(
         monitors,
         lambda chairs: edits.moved(chairs, number, monitor, target),
-        f"Moved to chair {target}.",
+        f"{title} is moved to chair {target}.",
     )
 
 

@@ -38,6 +38,7 @@ PORT_MAX = 200  # characters of a port that somebody types
 
 FOR_NURSES = "Only a clinician or a medical director changes this: here you see how the lines do."
 REFUSED = "Only a clinician or a medical director changes the monitors."
+SITS = " (session running)"
 ADD_ONE = "No chair yet: add one."
 NO_CHAIRS = "No chair yet: a clinician or a medical director adds it here."
 
@@ -167,10 +168,20 @@ def _chairs(seen: Seen, zone: tzinfo | None) -> Panel:
         if not parts:
             words = ADD_ONE if seen.may_arrange else NO_CHAIRS
             return [html.Section(html.P(words), className="part")]
-        return [placed(part) for part in parts]
+        return [
+            html.Div([placed(part), *_said_of(chair, seen)])
+            for part, chair in zip(parts, seen.chairs, strict=True)
+        ]
 
     shown = digest([part.name for part in parts], seen.may_arrange)
     return Panel("chairs", shown, draw, parts)
+
+
+def _said_of(chair: ChairConfig, seen: Seen) -> list[Component]:
+    """Where it is said what an edit came to: the chair that it changed is drawn anew."""
+    if not seen.may_arrange:
+        return []
+    return [html.Div(id=ids.said("chair-edit", str(chair.number)), role="status")]
 
 
 def _chair(chair: ChairConfig, seen: Seen, zone: tzinfo | None) -> Panel:
@@ -203,11 +214,10 @@ def _chair(chair: ChairConfig, seen: Seen, zone: tzinfo | None) -> Panel:
 
 
 def _chair_head(chair: ChairConfig, seen: Seen) -> list[Component]:
-    view = seen.views.get(chair.number)
     number = html.Span(str(chair.number), className="chair-number")
     return [
         html.H2([number, " ", dcc.Link(chair.name, href=f"/chair/{chair.number}")]),
-        *([html.Span("Session running", className="tag")] if view and view.session else []),
+        *([html.Span("Session running", className="tag")] if _is_taken(seen.views, chair) else []),
     ]
 
 
@@ -232,7 +242,6 @@ def _chair_edits(chair: ChairConfig) -> list[Component]:
                     ],
                     className="line-edit",
                 ),
-                html.Div(id=ids.said("chair-edit", about), role="status"),
             ],
             className="fold",
         )
@@ -277,7 +286,8 @@ def _line(
     if seen.may_act:
         drawn.append(_listen(name, each, report, seen.why_not))
     if seen.may_arrange:
-        drawn.append(_moves(name, [other for other in seen.chairs if other is not chair]))
+        others = [other for other in seen.chairs if other is not chair]
+        drawn.append(_moves(name, others, seen.views))
     return tuple(drawn)
 
 
@@ -380,8 +390,8 @@ def _listen(name: str, each: MonitorConfig, report: LineReport | None, why_not: 
     return Panel(f"listen {name}", digest(is_on, why_not), draw)
 
 
-def _moves(name: str, others: Sequence[ChairConfig]) -> Panel:
-    choices = choices_of_chairs(others)
+def _moves(name: str, others: Sequence[ChairConfig], views: Mapping[int, ChairView]) -> Panel:
+    choices = choices_of_chairs(others, views)
 
     def draw(_form: Form) -> list[Component]:
         return [
@@ -552,7 +562,7 @@ def _monitor_fields(seen: Seen) -> list[Component]:
         dmc.Select(
             id=ids.monitor_field("chair", about),
             label="Chair",
-            data=choices_of_chairs(seen.chairs),
+            data=choices_of_chairs(seen.chairs, seen.views),
             allowDeselect=False,
         ),
         dmc.TextInput(
@@ -594,8 +604,22 @@ def _monitor_fields(seen: Seen) -> list[Component]:
     ]
 
 
-def choices_of_chairs(chairs: Sequence[ChairConfig]) -> list[dict[str, str]]:
-    return [{"value": str(each.number), "label": f"{each.number}, {each.name}"} for each in chairs]
+def choices_of_chairs(
+    chairs: Sequence[ChairConfig], views: Mapping[int, ChairView]
+) -> list[dict[str, str]]:
+    """What a chair gets in the middle of a session is recorded as its patient's from then on."""
+    return [
+        {
+            "value": str(each.number),
+            "label": f"{each.number}, {each.name}{SITS if _is_taken(views, each) else ''}",
+        }
+        for each in chairs
+    ]
+
+
+def _is_taken(views: Mapping[int, ChairView], chair: ChairConfig) -> bool:
+    view = views.get(chair.number)
+    return view is not None and view.session is not None
 
 
 def choices_of_ports(seen: Seen, chosen: str | None = None) -> list[dict[str, str]]:

@@ -508,4 +508,16 @@ def test_a_pulled_cable_shows_and_what_is_typed_stays(monitors, director_at, pag
     expect(ports).to_contain_text("Chair 2, Garden: SunTech")
     assert monitors.now[1].monitors[1] == MonitorConfig("suntech", BUILT_IN.key)
     expect(name).to_have_value("Half a na")
+
+    # What an edit came to is said where it outlives the drawing of the chair that it changed.
+    window = page.locator(".wiring-chairs > .wiring-chairs > div").first
+    window.get_by_text("Rename or remove chair 1").click()
+    window.get_by_label("Name", exact=True).fill("Bay")
+    window.get_by_role("button", name="Rename").click()
+    expect(window.get_by_role("heading")).to_contain_text("Bay")
+    expect(window).to_contain_text("Renamed to Bay.")
+    window.get_by_text("Change", exact=True).click()
+    window.get_by_role("button", name="Remove this monitor").click()
+    expect(window).to_contain_text("No monitor: what is measured is entered by hand.")
+    expect(window).to_contain_text("CARESCAPE and B series is removed.")
     assert complaints == []

@@ -162,6 +162,10 @@ def test_another_chair_draws_no_form_of_this_one_anew():
     changed = redrawn(seen(), renamed)
     assert "chair 2" in changed
     assert not {"chair 1", "chairs"} & changed
+    assert "(session running)" not in page(renamed)
+    taken = seen(views={2: replace(CHAIR, chair=2, session=session())})
+    assert "2, Garden (session running)" in page(taken)
+    assert "moves 1:ge-dri" in redrawn(seen(), taken)
     assert "moves 1:ge-dri" in changed  # a choice of chairs, and nothing else of that line
     assert not [name for name in changed if name.endswith("1:ge-dri") and "moves" not in name]
 
