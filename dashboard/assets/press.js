@@ -14,7 +14,7 @@
 
   const KEPT_MS = 5000, SLIPPED_PX = 24;
   const recent = new Map(); // by store
-  let touched = null;
+  let touched = null, where = location.pathname;
 
   const buttonOf = ({target}) => target.closest?.('button[data-presses]');
 
@@ -26,6 +26,8 @@
 
   const tell = ({presses: store, ...carried}) => {
     const now = performance.now();
+    if (where !== location.pathname) recent.clear(); // those were of another chair
+    where = location.pathname;
     const before = (recent.get(store) || []).filter(({pressed}) => now - pressed < KEPT_MS);
     recent.set(store, [...before, {...carried, pressed: now}]);
     window.dash_clientside?.set_props?.(store, {data: recent.get(store)});
