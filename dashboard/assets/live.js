@@ -290,14 +290,14 @@
       if (isByHand && point?.t < ofCuff) return {state: 'none', by: ''}; // a mean of another reading
       const isMine = point?.isByHand && entered?.[0] === point.t;
       const initials = isMine ? entered[2] : '';
-      return {point, state, by: point?.isByHand ? `by hand ${initials}`.trim() : ''};
+      return {point, state, by: point?.isByHand ? `by\u00a0hand ${initials}`.trim() : ''};
     }
     const isMeasured = state === 'live' || state === 'stale' && point.t >= (entered?.[0] ?? 0) ||
       metric === 'heart_rate' && stateOf(chair, 'pulse_rate') === 'live';
     if (!entered || isMeasured) return {point, state, by: ''};
     const [t, value, initials] = entered, own = {t, value, quality: 'valid'};
     return {point: own, state: 'stale',
-      by: `by hand ${timeOfDay(t)} ${initials}`};
+      by: `by\u00a0hand ${timeOfDay(t)}\u00a0${initials}`};
   };
 
   const number = (el, chair) => {
