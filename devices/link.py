@@ -166,7 +166,7 @@ class SerialLink:
         garbled = len(found) - len(good)
         is_proof = self._protocol.is_proof
         proofs = len(good) if is_proof is None else sum(map(is_proof, good))
-        self._watch.heard(now_s, good=proofs, garbled=garbled)
+        self._watch.heard(now_s, good=proofs, garbled=garbled, is_known=bool(good))
         self._account.heard(data, len(good), garbled, received_at, now_s)
         if proofs:
             # Before the frames: whoever reads them knows the line as live.

@@ -448,7 +448,10 @@ class SerialPort:
         first: bytes = self._serial.read(1)
         if not first:
             return b""
-        return first + bytes(self._serial.read(min(self._serial.in_waiting, READ_SIZE)))
+        try:
+            return first + bytes(self._serial.read(min(self._serial.in_waiting, READ_SIZE)))
+        except OSError:
+            return first  # the port went away just now; the next read says so
 
     def write(self, data: bytes, /) -> None:
         with _os_errors():

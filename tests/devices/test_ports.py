@@ -386,3 +386,25 @@ def test_a_silent_socket_gives_no_bytes_and_stays_open():
             peer.sendall(b"late")
             assert port.read() == b"late"
         port.close()
+
+
+@posix_only
+def test_what_was_read_when_the_port_went_away_is_not_lost(monkeypatch):
+    master, slave = os.openpty()
+    port = open_port(os.ttyname(slave), GE, 0.05)
+    gives = iter([b"x"])
+
+    def read(_size):
+        for data in gives:
+            return data
+        raise serial.SerialException("it went")
+
+    monkeypatch.setattr(port._serial, "read", read)
+    try:
+        assert port.read() == b"x"
+        with pytest.raises(OSError, match="it went"):
+            port.read()
+    finally:
+        port.close()
+        os.close(master)
+        os.close(slave)

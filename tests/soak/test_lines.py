@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from clinical.links import LinkState
 from devices.registry import PROTOCOLS
-from tests.soak.lines import MAY_GROW_MIB, SIZES, Run, soak
+from tests.soak.lines import MAY_GROW_MIB, SIZES, Run, run_dry, soak
 
 
 def test_every_monitor_of_the_registry_is_in_it():
@@ -26,6 +28,23 @@ def test_three_minutes_of_nine_lines():
     for one in found.balances:  # each had its faults, and came back
         assert one.opened >= 2, one.name
         assert one.sent.damaged + one.sent.lost, one.name
+
+
+def test_a_run_ends_with_the_monitors_and_not_before_a_line_has_taken_all():
+    states = iter([LinkState.LIVE, LinkState.LIVE, LinkState.DISCONNECTED])
+    did = []
+
+    class Link:
+        @property
+        def state(self):
+            did.append(now := next(states))
+            return now
+
+    monitor = SimpleNamespace(
+        terminate=lambda: did.append("terminate"), wait=lambda _s: did.append("wait")
+    )
+    run_dry([SimpleNamespace(name="x", simulator=monitor, supervisor=Link())])
+    assert did == ["terminate", "wait", LinkState.LIVE, LinkState.LIVE, LinkState.DISCONNECTED]
 
 
 @pytest.mark.parametrize(
