@@ -122,22 +122,23 @@ def _field(metric: Metric) -> Component:
 
 
 # Told at each key: a value that can still become possible by a further digit is not complained of
-# before the field is left.
-CHECK_VALUE = """(value, blurs, low, high) => {
+# before the field is left. What was typed may be told of after the field was left: so it is looked
+# where the keys go now, not which of the two was told.
+IS_LEFT = """const {id} = window.dash_clientside.callback_context.outputs_list;
+  const isLeft = document.activeElement?.id !== JSON.stringify(id, Object.keys(id).sort());"""
+CHECK_VALUE = f"""(value, blurs, low, high) => {{
   if (value === '' || value === null || value === undefined) return '';
-  const isLeft = window.dash_clientside.callback_context.triggered.some(
-    ({prop_id}) => prop_id.endsWith('.n_blur'));
+  {IS_LEFT}
   if (value >= low && value <= high) return '';
   if (!isLeft && value < low && value * 10 <= high) return '';
-  return `${low} to ${high} expected`;
-}"""
-CHECK_TIME = """(value, blurs) => {
-  const isLeft = window.dash_clientside.callback_context.triggered.some(
-    ({prop_id}) => prop_id.endsWith('.n_blur'));
+  return `${{low}} to ${{high}} expected`;
+}}"""
+CHECK_TIME = f"""(value, blurs) => {{
+  {IS_LEFT}
   const isTime = /^([01]?[0-9]|2[0-3])[:.]?[0-5][0-9]$/.test((value || '').trim());
   const mayBecome = /^[0-2]?[0-9]?[:.]?[0-5]?[0-9]?$/.test((value || '').trim());
   return !value || isTime || mayBecome && !isLeft ? '' : 'HH:MM expected';
-}"""
+}}"""
 
 
 def initials_of(name: str) -> str:
