@@ -137,7 +137,8 @@ class Decoder:
 
     It remembers whether a trend dump runs. A stream that begins within one cannot be told from
     real-time lines before its next heading. It remembers the oximeter too, on the next port as
-    well.
+    well: where a heading names another, no line gives a number until it was named twice, or the
+    one before was named again (every 50 s, so a damaged heading may cost as much).
     """
 
     def __init__(self) -> None:
@@ -180,6 +181,8 @@ class Decoder:
         if codes:
             self._is_trend = False  # a trend dump has no column for them
         self._is_live_next = False
+        if self._another != self._oximeter and not self._is_trend:
+            return Garbled(line.text, "perhaps of another oximeter: it was said once", line.offset)
         return DataLine(
             line.offset,
             clock,

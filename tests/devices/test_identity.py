@@ -329,6 +329,20 @@ def test_a_heading_that_names_another_oximeter_once_was_damaged():
     assert identities(nellcor, *wires) == [ours, "garbled", ours, "garbled", other]
 
 
+def test_no_number_follows_a_heading_of_another_oximeter_that_was_said_once():
+    decoder, line = nellcor.Decoder(), b"14-Mar-26 09:30:00    97      72      41     \r\n"
+
+    def gives_numbers(wire):
+        return not isinstance(decoder.feed(wire)[-1], Garbled)
+
+    wires = [line, heading(), line, heading("N-595"), line, line, heading(), line]
+    wires += [heading("N-595"), line, heading("N-595"), line]
+    assert [gives_numbers(wire) for wire in wires] == [
+        *(True, True, True, False, False, False, True, True),
+        *(False, False, True, True),
+    ]
+
+
 def test_a_heading_with_other_limits_is_of_the_same_oximeter():
     wires = [heading(), heading().replace(b"90-100", b"85-100")]
     assert len(set(identities(nellcor, *wires))) == 1
