@@ -69,6 +69,10 @@ T = TypeVar("T")
 CHAIRS, CAPTURE = "chairs", "capture"  # settings of the record
 CAPTURES = "captures"  # folder beside the record
 NO_MONITOR = "No monitor stands at this chair: its values are entered by hand."
+NO_LINE = (
+    "The line could not be started, through a fault inside Vigil: remove the monitor on the page "
+    "Monitors and add it again, or restart Vigil. See the log."
+)
 SITS = (
     "{} sits in chair {} ({}): it can be removed, or get another number, once the session has "
     "ended."
@@ -357,8 +361,13 @@ class Clinic:
         for state in added:
             with self._of_one_chair(state.chair):
                 self._open(self._taken_up(state))
-        for link in self.lines.make_missing(new):
-            link.start()
+        for number, monitor in self.lines.start_missing(new):
+            several = any(each.number == number and len(each.monitors) > 1 for each in new)
+            told = LinkEvent(
+                LinkState.DISCONNECTED, self.clock.now(), NO_LINE, monitor if several else ""
+            )
+            with suppress(KeyError):  # a chair that could not be opened, as the log says
+                self.engine.post(number, told)
 
     @contextmanager
     def _of_one_chair(self, number: int) -> Iterator[None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from uuid import uuid4
 
@@ -16,6 +18,8 @@ from devices.registry import PROTOCOLS
 from devices.report import LineReport
 from devices.supervisor import Supervisor
 from devices.tap import Tap
+
+log = logging.getLogger(__name__)
 
 Key = tuple[int, str]  # number of the chair, name of the monitor's protocol
 Said = LinkEvent | Frame | Identified | ClockRead
@@ -56,7 +60,30 @@ class Lines:
         closed = [self._links[key][1] for key in going]
         self._links = {key: line for key, line in self._links.items() if key not in going}
         for link in closed:
-            link.stop()
+            try:
+                link.stop()
+            except Exception:  # nobody listens to it any more, and the others must go too
+                log.exception("a link could not be stopped")
+
+    def start_missing(self, chairs: Sequence[ChairConfig]) -> list[Key]:
+        """Make and start what lines of ``chairs`` are not here; return those that could not be.
+
+        Why is in the log. They are as if never made: the next call tries again.
+        """
+        failed = []
+        for chair in chairs:
+            for each in chair.monitors:
+                key = chair.number, each.monitor
+                before = self._links
+                try:
+                    alone = replace(chair, monitors=(each,))
+                    for link in self.make_missing([alone]):
+                        link.start()
+                except Exception:  # one line must not keep the others from being heard
+                    log.exception("the line of chair %s to %s could not be started", *key)
+                    self._links = before
+                    failed.append(key)
+        return failed
 
     def make_missing(self, chairs: Sequence[ChairConfig]) -> list[Supervisor]:
         """A link for each line of ``chairs`` that has none; they are still to be started."""

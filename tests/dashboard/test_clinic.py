@@ -33,6 +33,7 @@ from dashboard.pages import board, chair
 from dashboard.services import Heard
 from dashboard.serving import services_of
 from devices.protocols.line import LineSettings
+from devices.supervisor import Supervisor
 from storage.captures import Bounds
 from storage.models import AuditRow, MonitorsArrangedRow
 from storage.settings import put_setting, settings
@@ -356,6 +357,25 @@ def test_one_chair_that_cannot_be_arranged_leaves_no_other_without_its_line(
     # The same once more finds what is missing.
     assert clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR) is None
     until(lambda: clinic.is_live(2), "the chair that came late")
+
+
+def test_a_line_that_cannot_be_started_says_so_and_is_tried_again(clinic: Running, monkeypatch):
+    clinic.start(LEFT)
+    start = Supervisor.start
+
+    def broken(link: Supervisor) -> None:
+        if "chair 2" in link._name:
+            raise RuntimeError("can't start new thread")
+        start(link)
+
+    monkeypatch.setattr(Supervisor, "start", broken)
+    right = replace(MIDDLE, number=3, name="Right", monitors=())
+    assert clinic.core.rearrange((LEFT, MIDDLE, right), DIRECTOR) is None
+    until(lambda: "could not be started" in clinic.view(2).link_detail, "the reason")
+    assert clinic.view(2).link is LinkState.DISCONNECTED
+    monkeypatch.undo()
+    assert clinic.core.rearrange((LEFT, MIDDLE), DIRECTOR) is None  # any change tries it again
+    until(lambda: clinic.is_live(2), "the line that was started late")
 
 
 def test_another_device_than_the_one_of_a_chair_is_caught_after_a_restart(clinic: Running):
