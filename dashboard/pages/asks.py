@@ -43,7 +43,7 @@ from dashboard.pages.click import (
     submitted,
     was_clicked,
 )
-from dashboard.pages.seats import seats
+from dashboard.pages.seats import seat
 from dashboard.security import current_actor
 from dashboard.views import limits, silence
 from dashboard.views.numbers import word
@@ -207,7 +207,7 @@ def _register_buttons(app: Dash, services: Services) -> None:
             return no_update
         if not is_settled(services, of_clicked(drawn_at)):
             return no_update  # the second half of a double click
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         about, what = clicked()["about"], clicked()["what"]
@@ -296,7 +296,7 @@ def _register_limits(app: Dash, services: Services) -> None:
         _clicks: list[int | None], places: list[ids.Id], values: list[Any], chair: int
     ) -> list[Any]:
         """Put numbers into the fields; nothing is asked of the engine before a nurse confirms."""
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         preset = preset_of(current, services.presets())
         if not was_clicked() or current is None or preset is None:
             return [no_update] * len(places)
@@ -310,7 +310,7 @@ def _register_limits(app: Dash, services: Services) -> None:
         State(ids.CHAIR, "data"),
     )
     async def preview(values: list[Any], places: list[ids.Id], chair: int) -> Any:
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         preset = preset_of(current, services.presets())
         if current is None or preset is None or not places:
             return []

@@ -55,7 +55,7 @@ from dashboard.pages.click import (
     submitted,
     was_clicked,
 )
-from dashboard.pages.seats import limits_of, seats
+from dashboard.pages.seats import limits_of, seat, seats
 from dashboard.security import current_actor
 from dashboard.views import chair as view_of
 from dashboard.views import checklist, controls, identity, manual, open_alarms, sign_off
@@ -80,7 +80,9 @@ def exists(services: Services, chair: str) -> bool:
 async def layout(services: Services, chair: str) -> Component | None:
     if not exists(services, chair):
         return None
-    view, form = seats(services)[int(chair)], new_form(services)
+    view, form = seats(services).get(int(chair)), new_form(services)
+    if view is None:
+        return None  # taken away this moment
     panels = panels_of(view, current_actor(), await behind(services, view))
     placed = {part.name: place(part, form) for part in panels}
     return view_of.page(
@@ -336,7 +338,7 @@ def _register_drawing(app: Dash, services: Services) -> None:
         """Draw anew what says something else than before, and nothing else."""
         if ctx.triggered_id == ids.LIVE_EVENT and event and chair not in event["chairs"]:
             raise PreventUpdate
-        view, form = seats(services)[chair], new_form(services)
+        view, form = seat(services, chair), new_form(services)
         before = dict(zip((place["name"] for place in places), shown, strict=True))
         beside = await behind(services, view)
         panels = panels_of(view, current_actor(), beside)
@@ -403,7 +405,7 @@ def _register_session(app: Dash, services: Services) -> None:
         if about != controls.CUFF_CANCEL and not is_settled(services, of_clicked(drawn_at)):
             # The second half of a double click says nothing; a stop is never swallowed in silence.
             return TOO_SOON if about in AT_ONCE else no_update
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         if not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         fields = {place["about"]: value for place, value in zip(places, values, strict=True)}
@@ -499,7 +501,7 @@ def _register_monitors(app: Dash, services: Services) -> None:
         actor, by = current_actor(), clicked()
         if actor is None or by is None:
             return no_update
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         if drawn_for != paperwork_key(current, actor):
             return ANOTHER
         monitor, model, serial = by["about"], of_clicked(models), of_clicked(serials)
@@ -529,7 +531,7 @@ def _register_checklist(app: Dash, services: Services) -> None:
     async def answer(
         _clicks: list[int | None], forms: list[str], note: str | None, chair: int, drawn_for: str
     ) -> tuple[Any, Any]:
-        actor, current = current_actor(), seats(services)[chair].session
+        actor, current = current_actor(), seat(services, chair).session
         if actor is None or not was_clicked():
             return no_update, no_update
         if current is None or not is_drawn_for(current, actor, drawn_for):
@@ -591,7 +593,7 @@ def _register_signing(app: Dash, services: Services) -> None:
         actor = current_actor()
         if actor is None or not was_clicked():
             return no_update
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return ANOTHER
         text = {

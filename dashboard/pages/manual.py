@@ -24,7 +24,7 @@ from dashboard.pages.click import (
     new_form,
     submitted,
 )
-from dashboard.pages.seats import seats
+from dashboard.pages.seats import seat
 from dashboard.security import current_actor
 from dashboard.views import manual
 from dashboard.views.panel import refused, said
@@ -64,7 +64,7 @@ def register(app: Dash, services: Services) -> None:
         press = presses[-1]  # of those before it the page was told already
         if press["about"] == manual.NOT_SO:
             return only([])
-        current = seats(services)[chair].session
+        current = seat(services, chair).session
         if current is None or not is_drawn_for(current, actor, drawn_for):
             return only(ANOTHER)
         is_sure = press["about"] == manual.SURE

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dash.exceptions import PreventUpdate
+
 from clinical.alarms import AlarmLimit
 from clinical.links import LinkState
 from clinical.snapshot import ChairView
@@ -21,6 +23,15 @@ def seats(services: Services) -> dict[int, ChairView]:
         or ChairView(chair, name, LinkState.CONNECTING, "", None, interval_s=1.0, latest={})
         for chair, name in services.site.chairs
     }
+
+
+def seat(services: Services, chair: int) -> ChairView:
+    """The chair of a page that is open. Where it was taken away meanwhile there is nothing to
+    draw or to ask: the page is being replaced. Raises PreventUpdate then."""
+    found = seats(services).get(chair)
+    if found is None:
+        raise PreventUpdate
+    return found
 
 
 def limits_of(view: ChairView) -> Sequence[AlarmLimit]:

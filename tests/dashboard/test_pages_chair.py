@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
+from dash.exceptions import PreventUpdate
 from playwright.sync_api import Page, Route, expect
 from plotly.utils import PlotlyJSONEncoder
 
@@ -41,6 +42,7 @@ from clinical.snapshot import AudioView, CallView, SessionView
 from clinical.vitals import Metric
 from dashboard import ids
 from dashboard.pages import asks, board, chair, click
+from dashboard.pages.seats import seat
 from dashboard.views import controls, limits, open_alarms, signature
 from dashboard.views.panel import Form, Panel
 from tests.dashboard.a_clinic import (
@@ -90,6 +92,17 @@ def shown(view) -> dict[str, str]:
 @pytest.fixture
 def view():
     return replace(a_clinic().engine.snapshot.chairs[1], session=RECOVERING)
+
+
+def test_the_page_of_a_chair_that_was_taken_away_has_nothing_to_draw_and_does_not_fail():
+    clinic = a_clinic()
+    services = replace(
+        clinic.services, site=replace(clinic.services.site, chairs_now=lambda: ((2, "Right"),))
+    )
+    assert asyncio.run(chair.layout(services, "1")) is None
+    with pytest.raises(PreventUpdate):
+        seat(services, 1)
+    assert seat(services, 2).chair == 2
 
 
 # What is drawn anew.
