@@ -15,6 +15,7 @@ from itertools import compress, zip_longest
 from operator import and_
 from pathlib import Path
 
+from clinical.identity import Identity
 from clinical.vitals import Metric, Observation
 from devices.protocols.line import Garbled
 from devices.registry import ProtocolEntry
@@ -61,7 +62,8 @@ class Sent:
 
     ``untouched`` are those whole ones that nothing stood before but another whole one. Noise, half
     a message or a port that is only being opened may take the next one with them: there may be no
-    telling where it begins. ``forged``: damaged ones that a decoder must take for something else
+    telling where it begins. So may one that named another monitor: numbers wait until it
+    is known who is there. ``forged``: damaged ones that a decoder must take for something else
     than was sent, as no check of eight bits sees every message that was hit twice; what they say
     is among ``values_of_all``.
     """
@@ -81,6 +83,13 @@ def read_sent(notes: Path, protocol: ProtocolEntry) -> Sent:
     is_after_whole = [False] + [
         is_whole and "noise" not in line for is_whole, line in zip(whole, lines, strict=True)
     ]
+    is_doubted = False  # after a damaged message that named another monitor, until one is named
+    for n, line in enumerate(lines):
+        if "came" in line and (named := _named(protocol, line["came"])):
+            is_doubted = named != _named(protocol, line["hex"])
+        elif whole[n] and is_doubted and _named(protocol, line["hex"]):
+            is_doubted = False
+        is_after_whole[n] = is_after_whole[n] and not is_doubted
     fates = [line["fate"] for line in lines]
     hexes = [line["hex"] for line in lines]
     forged: list[Hashable] = []
@@ -91,6 +100,15 @@ def read_sent(notes: Path, protocol: ProtocolEntry) -> Sent:
         untouched=decoded(protocol, compress(hexes, map(and_, whole, is_after_whole))),
         values_of_whole=decoded(protocol, compress(hexes, whole)),
     )
+
+
+def _named(protocol: ProtocolEntry, message: str) -> Identity | None:
+    """Who sent this message, in hex, as far as it says so by itself."""
+    if protocol.identity is None:
+        return None
+    found = (one for one in protocol.decoder().feed(bytes.fromhex(message)))
+    said = (protocol.identity(one) for one in found if not isinstance(one, Garbled))
+    return next((each for each in said if each is not None), None)
 
 
 def decoded(

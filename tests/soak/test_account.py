@@ -95,3 +95,22 @@ def test_a_damaged_one_that_says_what_was_sent_is_no_stranger(tmp_path):
 def test_a_line_that_is_silent_or_not_live_is_a_fault(tmp_path):
     assert balance(tmp_path, ["lost"], []).faults() == ["nothing was delivered"]
     assert balance(tmp_path, ["whole"], [1], is_live=False).faults() == ["not live at the end"]
+
+
+def test_a_damaged_name_may_hold_back_what_follows_until_one_is_named_again(tmp_path):
+    def wire(text):
+        return f"{text}\r\n".encode().hex()
+
+    nellcor, limits = PROTOCOLS["nellcor"], "SpO2 Limit: 90-100% PR Limit: 50-120BPM"
+    head = wire(f"N-560 VERSION 1.56.00 CRC:ABCD {limits}")
+    other = wire(f"N-540 VERSION 1.56.00 CRC:ABCD {limits}")
+    data = [wire(f"14-Mar-26 09:30:00    {spo2}      72      41     ") for spo2 in range(90, 97)]
+    sent = [{"hex": data[0]}, {"hex": head}, {"hex": data[1]}, {"hex": head, "came": other}]
+    sent += [{"hex": data[2]}, {"hex": data[3]}, {"hex": head}, {"hex": data[4]}]
+    notes = tmp_path / "sent"
+    fates = ({"t_s": 1, "fate": "damaged" if "came" in one else "whole"} | one for one in sent)
+    notes.write_text("".join(json.dumps(one) + "\n" for one in fates))
+    got = decoded(nellcor, [one.get("came", one["hex"]) for one in sent])
+    assert len(got.frames) == 3
+    line = Balance("x", read_sent(notes, nellcor), got, 3, 1, False)
+    assert (line.missing, line.faults()) == (2, [])
