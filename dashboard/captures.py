@@ -96,6 +96,13 @@ def time_of(text: str) -> datetime | None:
         raise Unclear(f"expected a time such as 2026-03-14T09:00, got {text!r}") from error
 
 
+def refuse_source(pieces: Iterable[Piece], out: str) -> None:
+    """Raise Unclear where ``out`` is one of ``pieces``: to write it would empty it unread."""
+    target = Path(out)
+    if out != "-" and target.exists() and any(target.samefile(each.file) for each in pieces):
+        raise Unclear(f"expected another file than the capture itself, got {out}")
+
+
 def named(files: Iterable[Path]) -> list[Piece]:
     """The captures of lines that ``files`` are. Raises Unclear."""
     found = []

@@ -387,6 +387,13 @@ def capture_list(config: AnyConfig = None, data: AnyData = None, as_json: AsJson
     typer.echo(json.dumps(rows, indent=2) if as_json else kept.list_as_text(rows))
 
 
+def _private(out: str) -> Any:
+    """A file to write that nobody else on this computer can read; "-" is standard output."""
+    if out == "-":
+        return sys.stdout.buffer
+    return os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
 @captures.command("export")
 def capture_export(
     what: Annotated[str, typer.Argument(metavar="CHAIR|FILE", help="A chair, or one file.")],
@@ -404,6 +411,7 @@ def capture_export(
 ) -> None:
     """The bytes that came, for ``vigil decode``."""
     from dashboard import captures as kept
+    from storage.capture_file import NoCapture
     from storage.captures import FOLDER
 
     try:
@@ -412,12 +420,16 @@ def capture_export(
             pieces = kept.of_chair(folder, int(what), monitor)
         else:
             pieces = kept.named([Path(what)])
-        reads = kept.exported(pieces, kept.time_of(since), kept.time_of(until), stamps=stamps)
-        target: Any = sys.stdout.buffer if out == "-" else open(out, "wb")  # noqa: SIM115
-        with target:
-            size = sum(target.write(read) for read in reads)
-    except kept.Unclear as error:
+        kept.refuse_source(pieces, out)
+        found = kept.exported(pieces, kept.time_of(since), kept.time_of(until), stamps=stamps)
+        reads = list(found)  # what cannot be read must not leave half a file
+    except (kept.Unclear, NoCapture) as error:
         _fail(error)
+    except OSError as error:
+        _fail(f"cannot read {error.filename or what}: {error.strerror}")
+    try:
+        with _private(out) as target:
+            size = sum(target.write(read) for read in reads)
     except OSError as error:
         _fail(f"cannot write {out}: {error.strerror}")
     typer.echo(f"{size} bytes", err=True)

@@ -14,8 +14,9 @@ from dashboard.arrangement import ChairConfig, Refusal, place_of, title_of
 from dashboard.clinic import CAPTURE, NOT_RECORDED, Clinic
 from dashboard.services import Heard
 from devices.detect import Detection, detect
-from devices.ports import FoundPort, describe_open_error
+from devices.ports import FoundPort, SocketAddress, describe_open_error, is_outside, parse_port
 from devices.report import LineReport
+from storage import audit
 from storage.captures import Bounds, CaptureState
 from storage.settings import put_setting
 
@@ -100,18 +101,37 @@ class RunningMonitors:
             now,
         )
 
-    def detect(self, port: str, tell: Callable[[str], None]) -> Detection | Refusal:
+    def detect(self, port: str, tell: Callable[[str], None], by: Actor) -> Detection | Refusal:
+        clinic = self._clinic
         try:
-            holder = self._holder(port)
+            refused = _refusal_of(by) or self._out_of_reach(port) or self._holder(port)
         except ValueError as error:
             return Refusal(f"Port: {error}.", field="port")
-        if holder is not None:
-            return Refusal(holder, field="port")
-        clinic = self._clinic
+        except OSError as error:
+            return Refusal(describe_open_error(error, port), field="port")
+        if refused is not None:
+            return refused if isinstance(refused, Refusal) else Refusal(refused, field="port")
+        try:
+            with clinic.database.writing() as db:
+                asked = {"port": port}
+                audit.append(db, at=clinic.clock.now(), by=by.user, action="detect", detail=asked)
+        except SQLAlchemyError:
+            log.exception("a search for a monitor could not be recorded")
+            return Refusal("Not recorded, so nothing was tried. Try again.", field="port")
         try:
             return detect(port, open_port=clinic.open_port, clock=clinic.clock, tell=tell)
         except OSError as error:
             return Refusal(describe_open_error(error, port), field="port")
+
+    def _out_of_reach(self, port: str) -> str | None:
+        """Why nobody may have the server of the clinic ask there. Raises OSError for a name that
+        nobody knows, and ValueError for what names no port."""
+        address = parse_port(port)
+        if not isinstance(address, SocketAddress) or self._clinic.config.is_simulated:
+            return None
+        if is_outside(address.host):
+            return None
+        return f"{port} is no serial server of the clinic's network: type the server's own address."
 
     def _holder(self, port: str) -> str | None:
         """Whose line ``port`` is and what it brings, in words; None where it is free.

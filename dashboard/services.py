@@ -110,7 +110,7 @@ class Monitors(Protocol):
         """What comes in on a line in the next five seconds."""
         ...
 
-    def detect(self, port: str, tell: Callable[[str], None]) -> Detection | Refusal:
+    def detect(self, port: str, tell: Callable[[str], None], by: Actor) -> Detection | Refusal:
         """Which monitor is at ``port``, as far as it can be told; ``tell`` hears what is being
         tried. A port that is one of our own lines is left alone."""
         ...

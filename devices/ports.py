@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import os
 import re
@@ -48,6 +49,8 @@ BY_ID = "/dev/serial/by-id/"
 # What a maker's blank chip says is no number of one device: Silicon Labs' CP210x (AN721), and
 # descriptors that nobody filled in.
 NO_NUMBERS = re.compile(r"0*1?|0123456789(ABCDEF)?", re.IGNORECASE)
+# What serial ports are called on Linux, macOS and the BSDs, links to them aside.
+TERMINALS = ("/dev/tty", "/dev/pts/", "/dev/cu", "/dev/rfcomm")
 PTY_FOLDERS = ("/dev/pts/", "/dev/ttys")  # Linux, macOS
 
 
@@ -175,7 +178,8 @@ def parse_port(text: str) -> Address:
         return UsbSocketAddress(socket_at[1])
     if COM.fullmatch(text):
         return SerialAddress(text.upper())
-    if text.startswith("/") and not text.endswith("/"):
+    is_path = text.startswith("/") and not text.endswith("/")
+    if is_path and not text.startswith("//"):  # two name another computer, on Windows
         return SerialAddress(text)
     raise ValueError(
         "expected a port such as /dev/ttyUSB0, COM3, usb:0403:6001:A10K3X7Q or "
@@ -423,10 +427,30 @@ class PortWatch:
             self.look()
 
 
+def _refuse_others(device: str) -> None:
+    """Raise OSError for what is no terminal. Opening alone does harm to some: a computer restarts
+    when its watchdog was opened and closed again."""
+    place = os.path.realpath(device)
+    if os.path.exists(place) and not place.startswith(TERMINALS):
+        raise OSError(errno.ENOTTY, "no serial port", device)
+
+
+def is_outside(host: str) -> bool:
+    """Whether ``host`` is another computer, of a network that was set up. It may ask the name
+    service, and so blocks. Raises OSError for a name that nobody knows."""
+    found = {each[4][0] for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    addresses = [ipaddress.ip_address(str(each).partition("%")[0]) for each in found]
+    return not any(
+        each.is_loopback or each.is_link_local or each.is_unspecified or each.is_multicast
+        for each in addresses
+    )
+
+
 class SerialPort:
     """A serial device, locked against other programs."""
 
     def __init__(self, device: str, settings: LineSettings, read_within_s: float) -> None:
+        _refuse_others(device)
         # A pseudo-terminal has no parity and no RTS, and refuses to be set to either.
         is_pty = not has_speed(device)
         self.device = device

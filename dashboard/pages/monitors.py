@@ -214,7 +214,8 @@ def tested(monitors: Monitors, errands: Errands, line: str) -> list[Component]:
 
 def detected(monitors: Monitors, errands: Errands, text: str) -> list[Component]:
     """Begin to find out what is at a port; the page shows how far it is."""
-    if person() is None:
+    by = person()
+    if by is None:
         return [view_of.complaint(view_of.REFUSED)]
     if not text.strip():
         return [view_of.complaint(NO_PORT_TYPED)]
@@ -222,14 +223,14 @@ def detected(monitors: Monitors, errands: Errands, text: str) -> list[Component]
         port = remembered(text, monitors)
     except ValueError as error:
         return [view_of.complaint(sentence(error))]
-    is_begun = errands.start(view_of.detect_name(port), partial(detection_at, monitors, port))
+    is_begun = errands.start(view_of.detect_name(port), partial(detection_at, monitors, port, by))
     return [] if is_begun else [view_of.complaint(BUSY)]
 
 
-def detection_at(monitors: Monitors, port: str, tell: Callable[[str], None]) -> Any:
+def detection_at(monitors: Monitors, port: str, by: Actor, tell: Callable[[str], None]) -> Any:
     """What is at ``port``, or why that cannot be found out, for a nurse. It blocks."""
     try:
-        return monitors.detect(port, tell)
+        return monitors.detect(port, tell, by)
     except OSError as error:
         return Refusal(describe_open_error(error, port), field="port")
 

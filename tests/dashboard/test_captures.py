@@ -104,6 +104,19 @@ def test_what_is_exported_is_what_came(kept, tmp_path):
     )
 
 
+def test_an_export_spares_its_source_and_is_for_nobody_else(kept, tmp_path):
+    source, link, out = file_of(kept, "ge-dri"), tmp_path / "link", tmp_path / "out"
+    before = source.read_bytes()
+    link.symlink_to(source)
+    for target in (source, link):
+        refused = vigil("export", source, "-o", target)
+        assert refused.exit_code == 2
+        assert "another file than the capture itself" in refused.stderr
+    assert source.read_bytes() == before
+    assert vigil("export", source, "-o", out).exit_code == 0
+    assert out.stat().st_mode & 0o077 == 0
+
+
 def test_an_export_may_be_of_a_part(kept, tmp_path):
     out = tmp_path / "part.raw"
     part = ("--from", "2026-03-14T09:00:05Z", "--to", "2026-03-14T09:00:08Z")

@@ -444,7 +444,7 @@ def test_a_monitor_in_use_is_not_disturbed_by_a_search(clinic: Running, monkeypa
     clinic.start(LEFT)
     until(lambda: clinic.is_live(1) and clinic.view(1).latest, "live")
     monitors = RunningMonitors(clinic.core)
-    refused = monitors.detect(NONIN, print)
+    refused = monitors.detect(NONIN, print, DIRECTOR)
     assert isinstance(refused, Refusal)
     assert refused.words == (
         "/dev/fake/nonin belongs to chair 1 (Left): Nonin 7500, Avant, 8500 and 9847 oximeters, it "
@@ -452,12 +452,18 @@ def test_a_monitor_in_use_is_not_disturbed_by_a_search(clinic: Running, monkeypa
         "chair first."
     )
     assert clinic.adapters.opened[NONIN] == 1
-    absent = monitors.detect("/dev/fake/absent", print)
+    absent = monitors.detect("/dev/fake/absent", print, DIRECTOR)
     assert isinstance(absent, Refusal)
     assert absent.words.startswith("/dev/fake/absent does not exist: is the adapter plugged in")
-    wrong = monitors.detect("USB 1", print)
+    wrong = monitors.detect("USB 1", print, DIRECTOR)
     assert isinstance(wrong, Refusal)
     assert wrong.words.startswith("Port: expected a port such as")
+    near = monitors.detect("socket://127.0.0.1:5432", print, DIRECTOR)
+    assert isinstance(near, Refusal)
+    assert "no serial server of the clinic's network" in near.words
+    with clinic.core.database.reading() as db:
+        rows = db.scalars(select(AuditRow).where(AuditRow.action == "detect")).all()
+    assert [(row.by, row.detail) for row in rows] == [("ines", '{"port":"/dev/fake/absent"}')]
 
 
 @pytest.mark.browser

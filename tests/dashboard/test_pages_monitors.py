@@ -92,7 +92,7 @@ class FakeMonitors:
         self.asked.append(("test", chair, monitor))
         return Heard(5.0, 500, 5, 0, REPORT)
 
-    def detect(self, port: str, tell: Callable[[str], None]) -> Any:
+    def detect(self, port: str, tell: Callable[[str], None], _by: Actor) -> Any:
         self.asked.append(("detect", port))
         if self.fails_with:
             raise self.fails_with

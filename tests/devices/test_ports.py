@@ -19,11 +19,13 @@ from devices.ports import (
     NotThere,
     PortWatch,
     SerialAddress,
+    SerialPort,
     SocketAddress,
     UsbSocketAddress,
     apart,
     describe_loss,
     describe_open_error,
+    is_outside,
     keyed,
     list_ports,
     not_alone,
@@ -33,6 +35,7 @@ from devices.ports import (
     resolve,
     same_port,
 )
+from devices.protocols.line import LineSettings
 from devices.registry import PROTOCOLS
 
 GE = PROTOCOLS["ge-dri"].settings
@@ -408,3 +411,32 @@ def test_what_was_read_when_the_port_went_away_is_not_lost(monkeypatch):
         port.close()
         os.close(master)
         os.close(slave)
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "{file}", "{folder}"])
+def test_what_is_no_terminal_is_not_even_opened(tmp_path, monkeypatch, device):
+    (tmp_path / "file").write_text("not a port")
+    monkeypatch.setattr("devices.ports.serial.Serial", lambda *_a, **_k: pytest.fail("opened"))
+    place = device.format(file=tmp_path / "file", folder=tmp_path)
+    with pytest.raises(OSError, match="no serial port") as refused:
+        SerialPort(place, LineSettings(9600, 1.0), 0.1)
+    assert "is not a serial port" in describe_open_error(refused.value, place)
+
+
+def test_a_path_on_another_computer_names_no_port():
+    with pytest.raises(ValueError, match="expected a port such as"):
+        parse_port("//server/share/port")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_so"),
+    [
+        ("10.0.0.7", True),
+        ("192.168.4.1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("169.254.169.254", False),
+    ],
+)
+def test_a_serial_server_is_another_computer(host, is_so):
+    assert is_outside(host) is is_so
