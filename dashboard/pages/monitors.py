@@ -63,7 +63,8 @@ def exists(services: Services) -> bool:
 async def layout(services: Services) -> Component | None:
     if services.monitors is None:
         return None
-    return view_of.page(seen(services, services.monitors), ZONE)
+    # With many chairs it is some 30 ms of drawing: not on the loop that the numbers go by.
+    return await asyncio.to_thread(view_of.page, seen(services, services.monitors), ZONE)
 
 
 def seen(
