@@ -276,8 +276,10 @@
   const stateOf = (chair, metric, el) => {
     const point = chair.latest[metric];
     if (!point || point.value === null || chair.identity?.hidden.includes(metric)) return 'none';
-    if (isLive && ageS(point) <= staleAfterS(chair, metric, el)) return 'live';
-    return point.t < chair.session?.opened_ms ? 'none' : 'stale'; // not of who sat here before
+    const staleS = staleAfterS(chair, metric, el);
+    if (isLive && ageS(point) <= staleS) return 'live';
+    // What was old when this patient sat down is of whoever sat here before.
+    return point.t < chair.session?.opened_ms - 1000 * staleS ? 'none' : 'stale';
   };
 
   // What the screen shows of a sign, and where from. A value that a person entered is never live:
