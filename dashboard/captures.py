@@ -17,6 +17,7 @@ record), ``compared_observations``, ``compared_alarm_events``, ``differences``, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -97,10 +98,17 @@ def time_of(text: str) -> datetime | None:
 
 
 def refuse_source(pieces: Iterable[Piece], out: str) -> None:
-    """Raise Unclear where ``out`` is one of ``pieces``: to write it would empty it unread."""
+    """Raise Unclear where ``out`` is one of ``pieces``, which would be emptied unread, or any other
+    capture."""
     target = Path(out)
-    if out != "-" and target.exists() and any(target.samefile(each.file) for each in pieces):
+    if out == "-" or not target.exists():
+        return
+    if any(target.samefile(each.file) for each in pieces):
         raise Unclear(f"expected another file than the capture itself, got {out}")
+    if target.is_file():
+        with suppress(NoCapture):
+            header_of(target)
+            raise Unclear(f"expected a file that is no capture, got {out}")
 
 
 def named(files: Iterable[Path]) -> list[Piece]:

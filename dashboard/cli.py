@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -391,7 +392,11 @@ def _private(out: str) -> Any:
     """A file to write that nobody else on this computer can read; "-" is standard output."""
     if out == "-":
         return sys.stdout.buffer
-    return os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    target = os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    # The mode counts for a new file only; a pipe or /dev/null is not ours to close to others.
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(target.fileno()).st_mode):
+        os.fchmod(target.fileno(), 0o600)
+    return target
 
 
 @captures.command("export")

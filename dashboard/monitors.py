@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,7 +15,14 @@ from dashboard.arrangement import ChairConfig, Refusal, place_of, title_of
 from dashboard.clinic import CAPTURE, NOT_RECORDED, Clinic
 from dashboard.services import Heard
 from devices.detect import Detection, detect
-from devices.ports import FoundPort, SocketAddress, describe_open_error, is_outside, parse_port
+from devices.ports import (
+    FoundPort,
+    SocketAddress,
+    describe_open_error,
+    is_outside,
+    parse_port,
+    reached,
+)
 from devices.report import LineReport
 from storage import audit
 from storage.captures import Bounds, CaptureState
@@ -80,7 +88,12 @@ class RunningMonitors:
     def arrange(
         self, chairs: Sequence[ChairConfig], by: Actor, before: Sequence[ChairConfig] | None = None
     ) -> Refusal | None:
-        return _refusal_of(by) or self._clinic.rearrange(chairs, by, before)
+        """It may ask the name service, and so blocks."""
+        return (
+            _refusal_of(by)
+            or self._server_refused(chairs)
+            or self._clinic.rearrange(chairs, by, before)
+        )
 
     def set_listen_only(self, chair: int, monitor: str, is_on: bool, by: Actor) -> Refusal | None:
         if (chair, monitor) not in self.reports():
@@ -104,7 +117,7 @@ class RunningMonitors:
     def detect(self, port: str, tell: Callable[[str], None], by: Actor) -> Detection | Refusal:
         clinic = self._clinic
         try:
-            refused = _refusal_of(by) or self._out_of_reach(port) or self._holder(port)
+            refused = _refusal_of(by) or self._holder(port) or self._out_of_reach(port)
         except ValueError as error:
             return Refusal(f"Port: {error}.", field="port")
         except OSError as error:
@@ -133,16 +146,40 @@ class RunningMonitors:
             return None
         return f"{port} is no serial server of the clinic's network: type the server's own address."
 
+    def _server_refused(self, chairs: Sequence[ChairConfig]) -> Refusal | None:
+        """Why a serial server cannot be added: it is unknown, or another line's by another name.
+        One on this computer can: some clinics share their ports so. It is only not searched.
+
+        What stands at a chair already is let alone, and what names no port is for the rules.
+        """
+        before = {each.port for chair in self.chairs() for each in chair.monitors}
+        asked = [each.port for chair in chairs for each in chair.monitors]
+        for port in asked:
+            if port in before:
+                continue
+            try:
+                where = _server(port)
+            except ValueError:
+                continue
+            except OSError as error:
+                return Refusal(describe_open_error(error, port), field="port")
+            for other in asked:
+                if other != port and where & _server_or_none(other):
+                    words = f"{port} and {other} are the same port: each monitor needs its own."
+                    return Refusal(words, field="port")
+        return None
+
     def _holder(self, port: str) -> str | None:
         """Whose line ``port`` is and what it brings, in words; None where it is free.
 
-        Raises ValueError for what names no port.
+        Raises ValueError for what names no port, and OSError for a server that nobody knows.
         """
         found = self.ports()
-        place = place_of(port, found)
+        place, where = place_of(port, found), _server(port)
         for chair in self.chairs():
             for each in chair.monitors:
-                if place_of(each.port, found) != place:
+                is_there = where and where & _server_or_none(each.port)
+                if not is_there and place_of(each.port, found) != place:
                     continue
                 report = self.reports().get((chair.number, each.monitor))
                 how = f"it is {report.state}" if report else "it is being opened"
@@ -160,6 +197,18 @@ class RunningMonitors:
         latest = view.latest if view else {}
         labels = [NATURE[metric].label for metric, obs in latest.items() if obs.value is not None]
         return list(dict.fromkeys(labels))
+
+
+def _server(port: str) -> frozenset[tuple[str, int]]:
+    """Where ``port`` is, where it is a serial server's; empty for every other."""
+    address = parse_port(port)
+    return reached(address) if isinstance(address, SocketAddress) else frozenset()
+
+
+def _server_or_none(port: str) -> frozenset[tuple[str, int]]:
+    with suppress(OSError, ValueError):  # a name that nobody knows just now is nobody's address
+        return _server(port)
+    return frozenset()
 
 
 def _refusal_of(by: Actor) -> Refusal | None:

@@ -430,6 +430,8 @@ class PortWatch:
 def _refuse_others(device: str) -> None:
     """Raise OSError for what is no terminal. Opening alone does harm to some: a computer restarts
     when its watchdog was opened and closed again."""
+    if not device.startswith("/"):  # COM3: to Windows a file that exists, and is no path
+        return
     place = os.path.realpath(device)
     if os.path.exists(place) and not place.startswith(TERMINALS):
         raise OSError(errno.ENOTTY, "no serial port", device)
@@ -438,12 +440,22 @@ def _refuse_others(device: str) -> None:
 def is_outside(host: str) -> bool:
     """Whether ``host`` is another computer, of a network that was set up. It may ask the name
     service, and so blocks. Raises OSError for a name that nobody knows."""
-    found = {each[4][0] for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    addresses = [ipaddress.ip_address(str(each).partition("%")[0]) for each in found]
     return not any(
         each.is_loopback or each.is_link_local or each.is_unspecified or each.is_multicast
-        for each in addresses
+        for each in _addresses(host)
     )
+
+
+def reached(address: SocketAddress) -> frozenset[tuple[str, int]]:
+    """Where a serial server is, whatever it is called. It blocks and raises as ``is_outside``."""
+    return frozenset((str(each), address.port) for each in _addresses(address.host))
+
+
+def _addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
+        address = ipaddress.ip_address(str(found[4][0]).partition("%")[0])
+        inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        yield inner or address  # ::ffff:127.0.0.1 is this computer too
 
 
 class SerialPort:

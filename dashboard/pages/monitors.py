@@ -196,7 +196,9 @@ def _register_trying(app: Dash, monitors: Monitors, errands: Errands) -> None:
         if not was_clicked():
             return no_update
         is_typed = clicked()["what"] == "detect-typed"
-        return detected(monitors, errands, str(text or "") if is_typed else clicked()["about"])
+        port = str(text or "") if is_typed else clicked()["about"]
+        # In a thread: a path that leads to a dead server would hold the loop, and all numbers.
+        return await asyncio.to_thread(detected, monitors, errands, port)
 
 
 def tested(monitors: Monitors, errands: Errands, line: str) -> list[Component]:
@@ -507,7 +509,8 @@ async def monitor_added(
     if missing:
         return view_of.complaint(" ".join(missing)), False
     try:
-        speed, place = baud_of(baud), remembered(port or typed, monitors)
+        speed = baud_of(baud)
+        place = await asyncio.to_thread(remembered, port or typed, monitors)
     except ValueError as error:
         return view_of.complaint(sentence(error)), False
     added = MonitorConfig(monitor, place, speed, is_listen_only=is_listen_only)

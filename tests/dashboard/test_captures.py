@@ -113,8 +113,15 @@ def test_an_export_spares_its_source_and_is_for_nobody_else(kept, tmp_path):
         assert refused.exit_code == 2
         assert "another file than the capture itself" in refused.stderr
     assert source.read_bytes() == before
+    out.write_bytes(b"old")
+    out.chmod(0o644)
     assert vigil("export", source, "-o", out).exit_code == 0
     assert out.stat().st_mode & 0o077 == 0
+    other = tmp_path / "other"
+    other.write_bytes(before)
+    refused = vigil("export", source, "-o", other)
+    assert (refused.exit_code, other.read_bytes()) == (2, before)
+    assert "a file that is no capture" in refused.stderr
 
 
 def test_an_export_may_be_of_a_part(kept, tmp_path):

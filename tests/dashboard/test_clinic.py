@@ -466,6 +466,36 @@ def test_a_monitor_in_use_is_not_disturbed_by_a_search(clinic: Running, monkeypa
     assert [(row.by, row.detail) for row in rows] == [("ines", '{"port":"/dev/fake/absent"}')]
 
 
+def test_a_serial_server_is_one_port_by_every_name_of_it(clinic: Running):
+    name, number = "socket://localhost:4001", "socket://127.0.0.1:4001"
+    server = MonitorConfig("ge-dri", number)
+    clinic.start(ChairConfig(1, "Left", (server,)))
+    monitors = RunningMonitors(clinic.core)
+    for port in (name, number):
+        refused = monitors.detect(port, print, DIRECTOR)
+        assert isinstance(refused, Refusal)
+        assert refused.words.startswith(f"{number} belongs to chair 1 (Left)")
+    assert clinic.adapters.opened[name] == 0
+    before = monitors.chairs()
+    moved = (ChairConfig(2, "Right", (server,)),)
+    assert monitors.arrange(moved, DIRECTOR) is None
+    assert monitors.arrange(before, DIRECTOR) is None
+    for same in (name, "socket://[::ffff:127.0.0.1]:4001"):
+        added = ChairConfig(2, "Right", (MonitorConfig("dinamap", same),))
+        refused = monitors.arrange((*before, added), DIRECTOR)
+        assert isinstance(refused, Refusal)
+        assert "are the same port" in refused.words
+    outside = ("socket://10.0.0.7:4001", "socket://[::ffff:10.0.0.7]:4001")
+    twice = [
+        ChairConfig(number, "Right", (MonitorConfig("dinamap", port),))
+        for number, port in enumerate(outside, 2)
+    ]
+    refused = monitors.arrange((*before, *twice), DIRECTOR)
+    assert isinstance(refused, Refusal)
+    assert "are the same port" in refused.words
+    assert monitors.chairs() == before
+
+
 @pytest.mark.browser
 def test_an_open_board_shows_the_chairs_as_they_come_and_go(clinic: Running, page: Page):
     clinic.start()

@@ -344,6 +344,15 @@ def test_a_port_is_detected_by_the_name_that_it_is_remembered_by(monitors, erran
 
 
 @pytest.mark.usefixtures("as_clinician")
+def test_a_typed_path_is_followed_beside_the_loop(monitors, monkeypatch):
+    asked_by = []
+    monkeypatch.setattr(monitors, "ports", lambda: asked_by.append(threading.get_ident()) or ())
+    add(monitors, port="", typed="/net/dead/port")
+    assert asked_by
+    assert threading.get_ident() not in asked_by
+
+
+@pytest.mark.usefixtures("as_clinician")
 def test_what_is_no_port_or_no_line_is_not_tried(monitors, errands):
     assert page.NO_PORT_TYPED in words(page.detected(monitors, errands, "  "))
     assert "'<b>' is no port." in words(page.detected(monitors, errands, "<b>"))

@@ -32,6 +32,7 @@ from devices.ports import (
     open_port,
     parse_port,
     place,
+    reached,
     resolve,
     same_port,
 )
@@ -423,6 +424,23 @@ def test_what_is_no_terminal_is_not_even_opened(tmp_path, monkeypatch, device):
     assert "is not a serial port" in describe_open_error(refused.value, place)
 
 
+def test_a_com_port_is_a_file_to_windows_and_is_opened_all_the_same(monkeypatch):
+    monkeypatch.setattr("devices.ports.os.path.realpath", lambda text: rf"\\.\{text}")
+    monkeypatch.setattr("devices.ports.os.path.exists", lambda _text: True)
+    opened = []
+    monkeypatch.setattr("devices.ports.serial.Serial", lambda device, **_k: opened.append(device))
+    SerialPort("COM3", LineSettings(9600, 1.0), 0.1)
+    assert opened == ["COM3"]
+
+
+def test_a_serial_server_is_known_by_every_name_of_it():
+    by_name = reached(SocketAddress("localhost", 4001))
+    by_number = reached(SocketAddress("127.0.0.1", 4001))
+    assert by_number & by_name
+    assert by_number == reached(SocketAddress("::ffff:127.0.0.1", 4001))
+    assert not by_number & reached(SocketAddress("127.0.0.1", 4002))
+
+
 def test_a_path_on_another_computer_names_no_port():
     with pytest.raises(ValueError, match="expected a port such as"):
         parse_port("//server/share/port")
@@ -436,6 +454,8 @@ def test_a_path_on_another_computer_names_no_port():
         ("127.0.0.1", False),
         ("::1", False),
         ("169.254.169.254", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:169.254.169.254", False),
     ],
 )
 def test_a_serial_server_is_another_computer(host, is_so):
